@@ -1,0 +1,1 @@
+"""Self-hosted face recognition: contract, client and command line."""

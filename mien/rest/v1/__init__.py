@@ -1,0 +1,1 @@
+"""Stubs of the REST contract, proto/mien/rest/v1, made when the package is built."""
