@@ -1,0 +1,1 @@
+"""How any service of the mesh runs. Knows no faces."""

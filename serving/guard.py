@@ -1,0 +1,36 @@
+"""Runs the method of a gRPC handler, of any of the four kinds, inside a context manager."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    Context = grpc.aio.ServicerContext[Any, Any]
+    ServerInterceptor = grpc.aio.ServerInterceptor
+else:
+    Context, ServerInterceptor = grpc.aio.ServicerContext, grpc.aio.ServerInterceptor
+
+Guard = Callable[[Context], AbstractAsyncContextManager[None]]
+
+
+def guarded(handler: "grpc.RpcMethodHandler[Any, Any]", guard: Guard) -> "grpc.RpcMethodHandler[Any, Any]":
+    """The same handler, whose calls run inside `guard(context)`."""
+    kind = ("stream" if handler.request_streaming else "unary") + (
+        "_stream" if handler.response_streaming else "_unary"
+    )
+    method = getattr(handler, kind)
+
+    async def one(request: Any, context: Context) -> Any:
+        async with guard(context):
+            return await method(request, context)
+
+    async def many(request: Any, context: Context) -> AsyncIterator[Any]:
+        async with guard(context):
+            async for response in method(request, context):
+                yield response
+
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    behaviour = many if handler.response_streaming else one
+    return make(behaviour, handler.request_deserializer, handler.response_serializer)  # type: ignore[no-any-return]

@@ -1,0 +1,60 @@
+"""The only place where an exception becomes a gRPC status."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.rpc import status_pb2
+
+from serving.faults import Fault
+from serving.guard import Context, ServerInterceptor, guarded
+from serving.status import to_status
+
+log = logging.getLogger(__name__)
+
+# How the callers of one proto service are told of a fault, or of an unforeseen exception: the code of
+# the call and the Status that goes along as its detail.
+Telling = Callable[[Exception, Context], tuple[grpc.StatusCode, status_pb2.Status]]
+
+
+def natively(exception: Exception, _: Context) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """A Fault with its code, reason and facts; anything unforeseen as a bare INTERNAL."""
+    if isinstance(exception, Fault):
+        return exception.code, to_status(exception)
+    code = grpc.StatusCode.INTERNAL
+    return code, status_pb2.Status(
+        code=code.value[0], message="internal error; the server's log has its trace"
+    )
+
+
+class Refusals(ServerInterceptor):
+    """Tells callers what went wrong, and the log what they must not see.
+
+    `tellings` holds, by the full name of a proto service, how its callers are told if not natively.
+    """
+
+    def __init__(self, tellings: Mapping[str, Telling] | None = None) -> None:
+        self._tellings = tellings or {}
+
+    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        telling = self._tellings.get(details.method.split("/")[1], natively)
+        return guarded(handler, lambda context: _told(context, details.method, telling))
+
+
+@asynccontextmanager
+async def _told(context: Context, method: str, telling: Telling) -> AsyncIterator[None]:
+    try:
+        yield
+    except grpc.aio.AbortError:
+        raise
+    except Exception as exception:
+        if not isinstance(exception, Fault):
+            log.exception("%s failed", method)
+        code, status = telling(exception, context)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        await context.abort(code, status.message)

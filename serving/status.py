@@ -1,0 +1,32 @@
+"""Between faults and the google.rpc.Status that carries them over the wire."""
+
+from google.protobuf.any_pb2 import Any
+from google.rpc import error_details_pb2, status_pb2
+
+from mien.v1 import errors_pb2 as pb
+from serving import faults
+
+DOMAIN = "mien"  # of every ErrorInfo
+
+
+def to_status(fault: faults.Fault) -> status_pb2.Status:
+    """What gRPC clients and, through Envoy, REST clients of the native contract see of a fault."""
+    info = Any()
+    reason = pb.ErrorReason.Name(fault.reason).removeprefix("ERROR_REASON_")
+    info.Pack(error_details_pb2.ErrorInfo(domain=DOMAIN, reason=reason, metadata=fault.facts))
+    return status_pb2.Status(code=fault.code.value[0], message=str(fault), details=[info])
+
+
+def from_status(status: status_pb2.Status) -> faults.Fault | None:
+    """The fault another service of the mesh answered, to be raised on; None if it is not one of ours."""
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN and (kind := _KINDS.get(info.reason)):
+            return kind(status.message, **info.metadata)
+    return None
+
+
+_KINDS = {
+    pb.ErrorReason.Name(kind.reason).removeprefix("ERROR_REASON_"): kind
+    for kind in faults.Fault.__subclasses__()
+}
