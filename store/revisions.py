@@ -1,0 +1,147 @@
+"""A gallery's revision: how writers raise it, and how readers learn what changed since theirs."""
+
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from serving.faults import ApiKeyUnknown
+from store.database import Connection, Database
+
+CHANNEL = "mien_changes"  # of NOTIFY; the payload is the gallery's id
+KEPT = 10_000  # changes of a gallery that stay in the log; who is further behind loads the gallery anew
+_TRIM_EVERY = 500  # revisions
+
+Kind = Literal["face added", "face erased", "subject erased", "cleared"]
+
+
+class Gallery(NamedTuple):
+    """A gallery at a revision, with the model of its embeddings (None while there is none)."""
+
+    id: UUID
+    revision: int
+    model: str | None
+    dimension: int | None
+
+
+class AddedFace(NamedTuple):
+    id: UUID
+    subject_id: UUID
+    subject: str
+    embedding: bytes  # float32 little-endian, norm 1
+
+
+class Change(NamedTuple):
+    """What one revision changed."""
+
+    revision: int
+    kind: Kind
+    id: UUID | None  # of the face or the subject; None when the gallery was cleared
+    face: AddedFace | None  # of "face added", unless it has been erased since
+
+
+class Changes(NamedTuple):
+    """Everything between two revisions, in order, as one snapshot saw it."""
+
+    gallery: Gallery  # at the later one
+    changes: list[Change]
+    trimmed: bool  # the log does not reach from the one to the other: load the gallery anew
+
+
+async def lock_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
+    """The gallery with its next revision, and its row locked until the transaction ends."""
+    cursor = connection.cursor(row_factory=class_row(Gallery))
+    await cursor.execute(
+        "UPDATE galleries SET revision = revision + 1 WHERE id = %s RETURNING id, revision, model, dimension",
+        (gallery_id,),
+    )
+    return _there(await cursor.fetchone())
+
+
+async def log_change(connection: Connection, gallery: Gallery, kind: Kind, id_: UUID | None) -> None:
+    """Writes down what the gallery's new revision changed, and wakes those who follow once it commits."""
+    await connection.execute(
+        "INSERT INTO changes (gallery_id, revision, kind, id) VALUES (%s, %s, %s, %s)",
+        (gallery.id, gallery.revision, kind, id_),
+    )
+    if gallery.revision % _TRIM_EVERY == 0:
+        await trim(connection, gallery, KEPT)
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
+
+
+async def trim(connection: Connection, gallery: Gallery, kept: int) -> None:
+    """Forgets all but the newest `kept` changes."""
+    floor = gallery.revision - kept
+    await connection.execute(
+        "UPDATE galleries SET floor = greatest(floor, %s) WHERE id = %s", (floor, gallery.id)
+    )
+    await connection.execute(
+        "DELETE FROM changes WHERE gallery_id = %s AND revision <= %s", (gallery.id, floor)
+    )
+
+
+async def newest(database: Database, gallery_id: UUID) -> Gallery:
+    """The gallery at its newest committed revision. Raises StoreUnavailable."""
+    async with database.transaction() as connection:
+        return await newest_in(connection, gallery_id)
+
+
+async def newest_in(connection: Connection, gallery_id: UUID) -> Gallery:
+    """The gallery at the newest revision that this transaction sees."""
+    cursor = connection.cursor(row_factory=class_row(Gallery))
+    await cursor.execute("SELECT id, revision, model, dimension FROM galleries WHERE id = %s", (gallery_id,))
+    return _there(await cursor.fetchone())
+
+
+async def revisions_of(database: Database, gallery_ids: list[UUID]) -> dict[UUID, int]:
+    """The newest revision of each gallery that is there. Raises StoreUnavailable."""
+    async with database.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT id, revision FROM galleries WHERE id = ANY(%s)", (gallery_ids,)
+        )
+        return dict(await cursor.fetchall())
+
+
+async def changes_since(database: Database, gallery_id: UUID, revision: int) -> Changes:
+    """What changed after `revision`. Raises StoreUnavailable.
+
+    One statement, so one snapshot: the newest revision and the changes up to it belong together.
+    """
+    async with database.transaction() as connection:
+        cursor = await connection.cursor(binary=True).execute(
+            """
+            SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, floor,
+                   changes.revision, kind, changes.id, faces.id, subject_id, subjects.name, embedding
+            FROM galleries
+            LEFT JOIN changes ON changes.gallery_id = galleries.id AND changes.revision > %(revision)s
+            LEFT JOIN faces ON faces.id = changes.id AND kind = 'face added'
+            LEFT JOIN subjects ON subjects.id = subject_id
+            WHERE galleries.id = %(gallery)s
+            ORDER BY changes.revision
+            """,
+            {"gallery": gallery_id, "revision": revision},
+        )
+        rows = await cursor.fetchall()
+    if not rows:
+        raise _gone()
+    gallery, floor = Gallery(*rows[0][:4]), rows[0][4]
+    # A revision that is still to come is of another past: the database was put back to an older state.
+    if not floor <= revision <= gallery.revision:
+        return Changes(gallery, [], trimmed=True)
+    changes = [
+        Change(row[5], row[6], row[7], AddedFace(*row[8:]) if row[8] else None)
+        for row in rows
+        if row[5] is not None
+    ]
+    return Changes(gallery, changes, trimmed=False)
+
+
+def _there(gallery: Gallery | None) -> Gallery:
+    if gallery is None:
+        raise _gone()
+    return gallery
+
+
+def _gone() -> ApiKeyUnknown:
+    # A key opened it a moment ago: its service has been deleted since.
+    return ApiKeyUnknown("no recognition service has this key", service_type="recognition")

@@ -1,0 +1,74 @@
+"""Services and their API keys. A key is shown when its service is made, and kept as a hash alone."""
+
+import hashlib
+from typing import Any, Literal, NamedTuple, get_args
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.rows import class_row
+
+from store.database import Database
+
+ServiceType = Literal["recognition", "detection", "verification"]
+TYPES: tuple[ServiceType, ...] = get_args(ServiceType)
+
+
+class ServiceError(Exception):
+    """A service that cannot be made. The message says why, for people."""
+
+
+class Service(NamedTuple):
+    id: UUID
+    name: str
+    type: ServiceType
+    gallery_id: UUID | None  # of a recognition service
+
+
+_SELECT = """
+    SELECT services.id, name, type, galleries.id AS gallery_id
+    FROM services LEFT JOIN galleries ON service_id = services.id
+"""
+
+
+def create_service(connection: psycopg.Connection[Any], name: str, kind: str) -> tuple[Service, str]:
+    """Makes a service, with an empty gallery if it recognises, and returns its API key too.
+
+    A key is a random UUID, of 122 bits. Raises ServiceError.
+    """
+    if kind not in TYPES:
+        raise ServiceError(f"{kind!r} is no type of service; there are {', '.join(TYPES)}")
+    if not name.strip() or len(name) > 50 or "\0" in name:
+        raise ServiceError("the name of a service has 1 to 50 characters")
+    key = str(uuid4())
+    service = Service(uuid4(), name, kind, uuid4() if kind == "recognition" else None)
+    try:
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO services (id, name, type, key_hash) VALUES (%s, %s, %s, %s)",
+                (service.id, name, kind, hash_of(key)),
+            )
+            if service.gallery_id:
+                connection.execute(
+                    "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (service.gallery_id, service.id)
+                )
+    except psycopg.errors.UniqueViolation:
+        raise ServiceError(f"there is a service named {name!r} already; choose another name") from None
+    return service, key
+
+
+def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
+    """All of them, by name."""
+    return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+
+
+async def find_service(database: Database, key_hash: bytes) -> Service | None:
+    """The service whose key has this hash. Raises StoreUnavailable."""
+    async with database.transaction() as connection:
+        cursor = connection.cursor(row_factory=class_row(Service))
+        await cursor.execute(_SELECT + " WHERE key_hash = %s", (key_hash,))
+        return await cursor.fetchone()
+
+
+def hash_of(key: str) -> bytes:
+    """SHA-256 of a key in its canonical form: a key has too many bits to be guessed from it."""
+    return hashlib.sha256(str(UUID(key)).encode()).digest()
