@@ -1,0 +1,1 @@
+"""Turns images into faces and faces into embeddings."""

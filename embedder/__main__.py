@@ -1,0 +1,70 @@
+"""`python -m embedder`: the one place where its parts are put together."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import uvloop
+
+from embedder.centerface import CenterFace
+from embedder.detector import Detector
+from embedder.fetching.cache import default_cache
+from embedder.fetching.progress import Logged
+from embedder.fetching.web import FetchError
+from embedder.pack import Pack, PackUnknown, read_pack
+from embedder.pipeline import Pipeline
+from embedder.pool import Pool
+from embedder.preparation import prepare
+from embedder.recogniser import Recogniser
+from embedder.servicer import Embedder
+from embedder.settings import Settings
+from embedder.yunet import YuNet
+from mien.v1.embedder_pb2_grpc import add_EmbedderServiceServicer_to_server
+from serving import logs
+from serving.refusals import Refusals
+from serving.server import serve
+from serving.settings import read_settings
+
+DETECTORS: dict[str, Callable[[Path], Detector]] = {"centerface": CenterFace, "yunet": YuNet}
+
+
+def main() -> None:
+    settings = read_settings(Settings, "EMBEDDER_")
+    logs.set_up()
+    # Until the server takes over: as the first process of a container it would not end by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    sys.setswitchinterval(0.0002)  # seconds; a network that is done waits this long for the interpreter
+    cv2.setNumThreads(1)  # as many images as there are cores are at work already
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of strange files: their senders are told enough
+    try:
+        pack = read_pack(settings.pack)
+        networks = prepare(pack, settings.cache or default_cache(), Logged())
+        uvloop.run(run(settings, pack, networks))
+    except (PackUnknown, FetchError, OSError) as error:
+        raise SystemExit(str(error)) from None
+
+
+async def run(settings: Settings, pack: Pack, networks: dict[str, Path]) -> None:
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    pipeline = Pipeline(
+        pack,
+        DETECTORS[pack.detection.kind](networks[pack.detection.kind]),
+        Recogniser(networks["recogniser"]).embed,
+        Pool(threads, settings.queue),
+        settings.max_pixels,
+    )
+    await serve(
+        settings.listen,
+        lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline), server),
+        interceptors=[Refusals()],
+        background=[pipeline.work() for _ in range(threads)],
+        ready=pipeline.warm_up(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Turns networks as they are published into what ONNX Runtime reads."""

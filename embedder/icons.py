@@ -1,0 +1,26 @@
+"""ICO files: a directory of images, each a PNG or a bitmap with a header of its own."""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+from PIL import Image as Pillow
+from PIL.IcoImagePlugin import IcoFile
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height of each image inside, by its own header: the directory may say anything."""
+    for entry in range(int.from_bytes(data[4:6], "little")):
+        offset = int.from_bytes(data[6 + 16 * entry :][12:16], "little")
+        header = data[offset : offset + 24]
+        if header.startswith(PNG):
+            yield int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
+        else:  # its height counts the rows of the mask too
+            width = int.from_bytes(header[4:8], "little", signed=True)
+            yield abs(width), abs(int.from_bytes(header[8:12], "little", signed=True)) // 2
+
+
+def largest(data: bytes) -> Pillow.Image:
+    """The largest image inside, by the directory."""
+    return IcoFile(BytesIO(data)).frame(0)

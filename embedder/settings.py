@@ -1,0 +1,30 @@
+"""What the embedder reads from its environment."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from serving.settings import SettingsError, setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The embedder: turns images into faces and faces into embeddings."""
+
+    listen: str = setting("EMBEDDER_LISTEN", "where to serve gRPC, as host:port", "127.0.0.1:50051")
+    pack: str = setting("EMBEDDER_PACK", "the model pack to serve; all embedders must serve the same", "open")
+    threads: int | None = setting(
+        "EMBEDDER_THREADS", "images worked on at once; as many as this process has CPU cores if unset", None
+    )
+    queue: int = setting("EMBEDDER_QUEUE", "images that may wait; more are refused as OVERLOADED", 64)
+    max_pixels: int = setting("EMBEDDER_MAX_PIXELS", "images of more pixels are refused", 50_000_000)
+    cache: Path | None = setting(  # noqa: RUF009
+        "MIEN_CACHE", "folder that keeps the networks; the user's cache folder if unset", None
+    )
+
+    def __post_init__(self) -> None:
+        least = {"threads": 1, "queue": 0, "max_pixels": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in least and value is not None and value < least[field.name]:
+                name = field.metadata["name"]
+                raise SettingsError(f"{name}={value} is too small: at least {least[field.name]}")
