@@ -1,0 +1,1 @@
+"""Holds galleries in memory, fresh, and says who is in an image."""

@@ -1,0 +1,61 @@
+"""Starts the classifier: the one place where its parts are put together."""
+
+import grpc
+import uvloop
+
+from classifier.analysis import Analyses
+from classifier.enrolment import Enrolment
+from classifier.galleries import Galleries
+from classifier.gallery_servicer import GalleryServicer
+from classifier.keys import Keys
+from classifier.recognition import Recognition
+from classifier.recognition_servicer import RecognitionServicer
+from classifier.rest.errors import tell
+from classifier.rest.servicer import CompreFace
+from classifier.settings import Settings
+from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
+from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
+from mien.v1.recognition_pb2_grpc import add_RecognitionServiceServicer_to_server
+from serving import logs
+from serving.refusals import Refusals
+from serving.server import LARGEST_MESSAGE, serve
+from serving.settings import read_settings
+from store.database import Database
+from store.follower import Follower
+from store.gallery import GalleryStore
+
+# After an embedder or Envoy was away, the channel tries again this soon, at most.
+CHANNEL = [
+    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+async def main(settings: Settings) -> None:
+    async with (
+        Database(settings.database_url) as database,
+        grpc.aio.insecure_channel(settings.embedder, CHANNEL) as channel,
+    ):
+        analyses, store, galleries = Analyses(channel), GalleryStore(database), Galleries(database)
+        recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, store)
+
+        def register(server: grpc.aio.Server) -> None:
+            add_RecognitionServiceServicer_to_server(RecognitionServicer(recognition), server)
+            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, store), server)
+            add_CompreFaceServiceServicer_to_server(CompreFace(recognition, enrolment, store), server)
+
+        await serve(
+            settings.listen,
+            register,
+            interceptors=[Refusals({"mien.rest.v1.CompreFaceService": tell}), Keys(database)],
+            background=[Follower(database, galleries.catch_up).run()],
+            ready=database.migrated(),
+        )
+
+
+if __name__ == "__main__":
+    settings = read_settings(Settings, "CLASSIFIER_")
+    logs.set_up()
+    uvloop.run(main(settings))

@@ -1,0 +1,83 @@
+"""GalleryService: from wire to values and back."""
+
+from google.api import httpbody_pb2
+
+from classifier import edges
+from classifier.enrolment import Enrolment
+from classifier.keys import gallery
+from classifier.messages import stored_face
+from mien.v1 import gallery_pb2 as pb
+from mien.v1.gallery_pb2_grpc import GalleryServiceServicer
+from serving.guard import Context
+from store.gallery import GalleryStore
+
+NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not live on in a cache
+
+
+class GalleryServicer(GalleryServiceServicer):
+    def __init__(self, enrolment: Enrolment, store: GalleryStore) -> None:
+        self._enrolment = enrolment
+        self._store = store
+
+    async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
+        subject = edges.subject(request.subject)
+        min_score = edges.min_score(request.min_score if request.HasField("min_score") else None)
+        face, revision = await self._enrolment.add_face(
+            gallery(), request.image, subject, min_score=min_score
+        )
+        return pb.AddFaceResponse(face=stored_face(face), revision=revision)
+
+    async def ListFaces(self, request: pb.ListFacesRequest, context: Context) -> pb.ListFacesResponse:
+        page = await self._store.list_faces(
+            gallery(),
+            request.subject or None,
+            limit=_page_size(request),
+            after=edges.page_number(request.page_token),
+        )
+        return pb.ListFacesResponse(
+            faces=[stored_face(face) for face in page.faces],
+            next_page_token=str(page.after or ""),
+            total=page.total,
+        )
+
+    async def DeleteFace(self, request: pb.DeleteFaceRequest, context: Context) -> pb.DeleteFaceResponse:
+        erased = await self._store.erase_face(gallery(), edges.face_id(request.face_id))
+        return pb.DeleteFaceResponse(subject=erased.subject, revision=erased.revision)
+
+    async def GetFaceImage(self, request: pb.GetFaceImageRequest, context: Context) -> httpbody_pb2.HttpBody:
+        image = await self._store.image(gallery(), edges.face_id(request.face_id))
+        await context.send_initial_metadata(NOT_TO_BE_KEPT)
+        return httpbody_pb2.HttpBody(content_type="application/octet-stream", data=image)
+
+    async def CreateSubject(
+        self, request: pb.CreateSubjectRequest, context: Context
+    ) -> pb.CreateSubjectResponse:
+        name = edges.subject(request.subject)
+        await self._store.create_subject(gallery(), name)
+        return pb.CreateSubjectResponse(subject=name)
+
+    async def ListSubjects(
+        self, request: pb.ListSubjectsRequest, context: Context
+    ) -> pb.ListSubjectsResponse:
+        size = _page_size(request)
+        names = await self._store.list_subjects(gallery(), edges.page_name(request.page_token), size + 1)
+        return pb.ListSubjectsResponse(
+            subjects=names[:size], next_page_token=names[size - 1] if len(names) > size else ""
+        )
+
+    async def DeleteSubject(
+        self, request: pb.DeleteSubjectRequest, context: Context
+    ) -> pb.DeleteSubjectResponse:
+        erased = await self._store.erase_subject(gallery(), request.subject)
+        return pb.DeleteSubjectResponse(subject=erased.subject, faces=erased.faces, revision=erased.revision)
+
+    async def ClearGallery(
+        self, request: pb.ClearGalleryRequest, context: Context
+    ) -> pb.ClearGalleryResponse:
+        erased = await self._store.clear(gallery())
+        return pb.ClearGalleryResponse(subjects=erased.subjects, faces=erased.faces, revision=erased.revision)
+
+
+def _page_size(request: pb.ListFacesRequest | pb.ListSubjectsRequest) -> int:
+    size = request.page_size if request.HasField("page_size") else edges.PAGE_SIZE
+    return edges.in_range("page_size", size, 1, edges.LARGEST_PAGE)

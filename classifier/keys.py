@@ -1,0 +1,90 @@
+"""Who is calling: the API key of a call becomes the service it opens."""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+import grpc
+
+from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown
+from serving.guard import Context, ServerInterceptor, guarded
+from store.database import Database
+from store.services import Service, ServiceType, find_service, hash_of
+
+HEADER = "x-api-key"
+REMEMBERED = 10_000  # keys
+LIFETIME = 1.0  # seconds a key is believed without asking Postgres: a revoked key opens no longer
+
+# The service type that each proto service's callers need a key of; None: no key.
+NEEDED: Mapping[str, ServiceType | None] = {
+    "mien.v1.RecognitionService": "recognition",
+    "mien.v1.GalleryService": "recognition",
+    "mien.rest.v1.CompreFaceService": "recognition",
+    "grpc.health.v1.Health": None,
+}
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_caller: ContextVar[Service] = ContextVar("caller")
+
+
+def caller() -> Service:
+    """The service whose key the call in progress carries."""
+    return _caller.get()
+
+
+def gallery() -> UUID:
+    """The gallery that the call in progress may read and write. Its service is one that recognises."""
+    gallery_id = caller().gallery_id
+    assert gallery_id, "only a recognition service gets here"
+    return gallery_id
+
+
+class Keys(ServerInterceptor):
+    """Lets a call in if its key opens a service of the type it needs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[bytes, tuple[float, Service]] = OrderedDict()
+
+    async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        needed = NEEDED[details.method.split("/")[1]]  # a service without a rule is a bug, and stays shut
+        return guarded(handler, lambda context: self._let_in(context, needed)) if needed else handler
+
+    @asynccontextmanager
+    async def _let_in(self, context: Context, needed: ServiceType) -> AsyncIterator[None]:
+        service = await self._service(dict(context.invocation_metadata() or ()).get(HEADER), needed)
+        token = _caller.set(service)
+        try:
+            yield
+        finally:
+            _caller.reset(token)
+
+    async def _service(self, key: str | bytes | None, needed: ServiceType) -> Service:
+        if not key:
+            raise ApiKeyMissing(f"send the service's API key as {HEADER}")
+        if not isinstance(key, str) or not _UUID.fullmatch(key):
+            raise ApiKeyMalformed("an API key is a UUID, as `mien services create` printed it")
+        service = await self._find(hash_of(key))
+        if service is None or service.type != needed:
+            raise ApiKeyUnknown(f"no {needed} service has this API key", service_type=needed)
+        return service
+
+    async def _find(self, key_hash: bytes) -> Service | None:
+        now = time.monotonic()
+        asked, service = self._known.get(key_hash, (-LIFETIME, None))
+        if now - asked < LIFETIME:
+            return service
+        self._known.pop(key_hash, None)
+        if found := await find_service(self._database, key_hash):
+            self._known[key_hash] = now, found
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return found

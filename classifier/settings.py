@@ -1,0 +1,19 @@
+"""What the classifier reads from the environment."""
+
+from dataclasses import dataclass
+
+from serving.settings import setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Holds galleries in memory, in step with Postgres, and says who is in an image."""
+
+    database_url: str = setting(
+        "DATABASE_URL",
+        "the database, as postgresql://USER:PASSWORD@HOST:PORT/NAME; `python -m store` makes its schema",
+    )
+    listen: str = setting("CLASSIFIER_LISTEN", "address to serve gRPC on", "127.0.0.1:50052")
+    embedder: str = setting(
+        "CLASSIFIER_EMBEDDER", "where embedders are reached: Envoy's internal listener", "127.0.0.1:8001"
+    )
