@@ -1,0 +1,123 @@
+"""What can be typed. Each command says what it does with --help; its work is imported when it runs."""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.plainly import plainly
+
+app = typer.Typer(
+    help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+services = typer.Typer(help="Services: each has an API key, and its own gallery.", no_args_is_help=True)
+models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
+app.add_typer(services, name="services")
+app.add_typer(models, name="models")
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="The folder of the mesh's data. By default where the platform keeps an application's."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("mien"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+@plainly
+def up(
+    port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web; 0 takes a free one.")] = 8000,
+    data: Data = None,
+    embedders: Annotated[int, typer.Option(min=1, max=64, help="How many embedders.")] = 1,
+    classifiers: Annotated[int, typer.Option(min=1, max=64, help="How many classifiers.")] = 1,
+) -> None:
+    """Run the whole mesh on this machine: Postgres, embedders, classifiers, Envoy. Ctrl-C stops it.
+
+    What dies is started again. With DATABASE_URL set, that Postgres is used and none is started.
+    """
+    from mien.cli.running import run_mesh
+
+    run_mesh(port, data, embedders, classifiers)
+
+
+@app.command()
+@plainly
+def demo(
+    output: Annotated[Path, typer.Option(help="The folder for the pictures and the demo's data.")] = Path(
+        "mien-demo"
+    ),
+) -> None:
+    """Enrol sample photographs in a throw-away mesh, recognise others, and draw what was found."""
+    from mien.cli.demo import run_demo
+
+    run_demo(output)
+
+
+@app.command()
+@plainly
+def gateway(
+    classifiers: Annotated[str, typer.Option(help="Where classifiers are: HOST:PORT, several with commas.")],
+    embedders: Annotated[str, typer.Option(help="Where embedders are: HOST:PORT, several with commas.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web.")] = 8000,
+    internal_port: Annotated[int, typer.Option(help="Port where classifiers reach embedders.")] = 8001,
+    admin_port: Annotated[int, typer.Option(help="Port of Envoy's own pages, on loopback alone.")] = 9901,
+) -> None:
+    """Run Envoy alone, with the configuration of the mesh: what a container of it runs.
+
+    A HOST may stand for several replicas: every address that its name has is used.
+    """
+    from mien.cli.running import run_gateway
+
+    run_gateway(classifiers, embedders, host, port, internal_port, admin_port)
+
+
+@services.command("create")
+@plainly
+def create_service(
+    name: Annotated[str, typer.Argument(help="A name of your own.")],
+    kind: Annotated[str, typer.Option("--type", help="recognition, detection or verification.")],
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it, as JSON.")] = False,
+) -> None:
+    """Make a service and print its API key. The key is stored as a hash: it is shown this once.
+
+    Works while the mesh runs, and when it does not. Without --data, DATABASE_URL names the database if set.
+    """
+    from mien.cli.services import create
+
+    create(name, kind, data, as_json)
+
+
+@services.command("list")
+@plainly
+def list_services(data: Data = None) -> None:
+    """List the services. Their keys are not stored, and so not shown."""
+    from mien.cli.services import show
+
+    show(data)
+
+
+@models.command("pull")
+@plainly
+def pull(pack: Annotated[str, typer.Argument(help="Name of the model pack.")] = "open") -> None:
+    """Fetch a model pack into the cache now, rather than at the first start."""
+    from mien.cli.models import pull_pack
+
+    pull_pack(pack)

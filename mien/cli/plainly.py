@@ -1,0 +1,43 @@
+"""Commands fail with a plain sentence and exit code 1, without a trace."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+P = ParamSpec("P")
+
+
+class CommandError(Exception):
+    """What was typed cannot be done. The message says why, and what to do."""
+
+
+def plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, whose foreseen failures are told in a line. Any other exception keeps its trace."""
+
+    @functools.wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except Exception as error:
+            if type(error).__name__ not in _FORESEEN:
+                raise
+            print(f"mien: {error}", file=sys.stderr)
+            sys.exit(1)
+
+    return told
+
+
+# By name, since to import them all would make every command slow to start.
+_FORESEEN = {
+    "CommandError",
+    "FetchError",
+    "FolderError",
+    "MeshError",
+    "MigrationError",
+    "PackUnknown",
+    "PostgresError",
+    "ServiceError",
+}

@@ -1,0 +1,85 @@
+"""`mien services`: works on the database of a mesh, whether it runs or not."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from mien.cli.plainly import CommandError
+from mien.launcher.folder import Folder, default_folder
+from mien.launcher.mesh import free_port
+from mien.launcher.postgres import Postgres
+from store.migrations import migrate
+from store.services import Service, create_service, list_services
+
+T = TypeVar("T")
+
+PATIENCE = 30.0  # seconds until a database that was stopped must answer
+
+
+def create(name: str, kind: str, data: Path | None, as_json: bool) -> None:
+    def make(connection: psycopg.Connection[Any]) -> tuple[Service, str]:
+        return create_service(connection, name, kind)
+
+    service, key = in_database(data, make)
+    if as_json:
+        print(json.dumps({"id": str(service.id), "name": name, "type": kind, "api_key": key}))
+    else:
+        print(key)
+
+
+def show(data: Path | None) -> None:
+    table = Table("name", "type", "id", box=None)
+    for service in in_database(data, list_services):
+        table.add_row(service.name, service.type, str(service.id))
+    Console().print(table)
+
+
+def in_database(data: Path | None, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    """What `work` returns of the database of the mesh in `data`, which may be running or not.
+
+    With no folder named it is that of DATABASE_URL, if set, or of the mesh in the default folder. Raises
+    CommandError, FolderError.
+    """
+    folder = Folder(data or default_folder())
+    state = folder.state()
+    if data is None and (url := os.environ.get("DATABASE_URL")):
+        return _connected(url, work)
+    if state:
+        return _connected(state["database_url"], work)
+    with folder.held():
+        return asyncio.run(_started(folder, work))
+
+
+def _connected(url: str, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    try:
+        migrate(url)
+        with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
+            return work(connection)
+    except psycopg.OperationalError as error:
+        raise CommandError(f"the database cannot be reached: {error}") from None
+
+
+async def _started(folder: Folder, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    """Runs the mesh's own Postgres for as long as the work takes."""
+    postgres = Postgres(folder.postgres, free_port())
+    await asyncio.to_thread(postgres.create)
+    process = postgres.process(lambda name, line: None)
+    process.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    return await asyncio.to_thread(_connected, postgres.url, work)
+                except CommandError:
+                    await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise CommandError(f"the database in {folder.postgres} does not start") from None
+    finally:
+        await process.stop(5.0)

@@ -1,0 +1,201 @@
+"""The whole mesh on one machine: started in order, watched, and stopped in order."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+import psycopg
+
+from mien.launcher import gateway
+from mien.launcher.folder import Folder
+from mien.launcher.gateway import Address, Places
+from mien.launcher.postgres import Postgres
+from mien.launcher.process import Process, Say
+from serving.probe import is_serving
+from store.migrations import migrate
+
+LOCAL = "127.0.0.1"
+STARTING = 120.0  # seconds until every process must be ready
+DRAINING = 3.0  # seconds that requests in flight may take once the mesh is told to stop
+LEAVING = 1.0  # seconds that Envoy may take to end after that
+STOPPING = 3.0  # seconds that the services may take to end, and Postgres after them; 10 in all
+
+
+class MeshError(Exception):
+    """The mesh cannot run. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run, and where."""
+
+    folder: Folder
+    port: int  # of REST and gRPC; 0 takes a free one
+    embedders: int = 1
+    classifiers: int = 1
+    database_url: str | None = None  # None: a Postgres of our own
+
+
+class Mesh:
+    """Call `run` once. The folder of the plan must be held."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self._plan = plan
+        self._say = say
+        names = ["postgres", "internal", "admin", *self._named("embedder"), *self._named("classifier")]
+        free, *ports = free_ports(1 + len(names))
+        self.port = plan.port or free
+        require_free(self.port)
+        self._ports = dict(zip(names, ports, strict=True))
+        self._postgres: Postgres | None = None
+        self._processes: dict[str, Process] = {}
+
+    async def run(self, ready: Callable[[str], None], told_to_stop: asyncio.Event) -> None:
+        """Runs until told to stop. Calls `ready` with the mesh's URL once all of it serves.
+
+        Raises MeshError, and PostgresError. Leaves no process behind, however it ends.
+        """
+        try:
+            running = asyncio.create_task(self._run(ready))
+            stopping = asyncio.create_task(told_to_stop.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running  # raises what went wrong
+        finally:
+            await self._stop()
+
+    async def _run(self, ready: Callable[[str], None]) -> None:
+        url = await self._database()
+        state = {"port": self.port, "database_url": url, "ports": self._ports | {"envoy": self.port}}
+        with self._plan.folder.running(state):
+            self._start_services(url)
+            await self._serving()
+            ready(f"http://{LOCAL}:{self.port}")
+            await asyncio.Event().wait()  # until cancelled
+
+    async def _database(self) -> str:
+        url = self._plan.database_url
+        if url is None:
+            self._postgres = Postgres(self._plan.folder.postgres, self._ports["postgres"])
+            await asyncio.to_thread(self._postgres.create)
+            url = self._postgres.url
+            self._start(self._postgres.process(self._say))
+        await self._migrated(url)
+        return url
+
+    async def _migrated(self, url: str) -> None:
+        deadline = time.monotonic() + STARTING
+        while True:
+            try:
+                applied = await asyncio.to_thread(migrate, url)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline or self._postgres is None:
+                    raise MeshError(f"the database cannot be reached: {error}") from None
+                await asyncio.sleep(0.1)
+            else:
+                for name in applied:
+                    self._say("mien", f"applied {name}")
+                return
+
+    def _start_services(self, url: str) -> None:
+        threads = max(1, len(os.sched_getaffinity(0)) // self._plan.embedders)
+        for name in self._named("embedder"):
+            listen = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_THREADS": str(threads)}
+            self._start(self._python(name, "embedder", listen))
+        embedder = {"CLASSIFIER_EMBEDDER": self._address("internal"), "DATABASE_URL": url}
+        for name in self._named("classifier"):
+            listen = {"CLASSIFIER_LISTEN": self._address(name)}
+            self._start(self._python(name, "classifier", {**listen, **embedder}))
+        places = Places(
+            public=Address(LOCAL, self.port),
+            internal=Address(LOCAL, self._ports["internal"]),
+            admin=Address(LOCAL, self._ports["admin"]),
+            classifiers=[Address(LOCAL, self._ports[name]) for name in self._named("classifier")],
+            embedders=[Address(LOCAL, self._ports[name]) for name in self._named("embedder")],
+        )
+        gateway.write(places, self._plan.folder.gateway)
+        self._start(Process("envoy", gateway.command(self._plan.folder.gateway), self._say))
+
+    async def _serving(self) -> None:
+        """Returns once each process is healthy, and Envoy has found them so."""
+        addresses = [self._address(name) for name in (*self._named("embedder"), *self._named("classifier"))]
+        addresses += [self._address("internal"), f"{LOCAL}:{self.port}"]
+        deadline = time.monotonic() + STARTING
+        while addresses:
+            if await asyncio.to_thread(is_serving, addresses[0], 1.0):
+                addresses.pop(0)
+            elif time.monotonic() > deadline:
+                raise MeshError(f"not ready after {STARTING:.0f} s; the log above says what is wrong")
+            else:
+                await asyncio.sleep(0.1)
+
+    async def _stop(self) -> None:
+        if envoy := self._processes.pop("envoy", None):
+            await asyncio.to_thread(self._drain)
+            await envoy.stop(LEAVING)
+        postgres = self._processes.pop("postgres", None)
+        await asyncio.gather(*(process.stop(STOPPING) for process in self._processes.values()))
+        if postgres:
+            await postgres.stop(STOPPING)
+
+    def _drain(self) -> None:
+        """Tells Envoy to take no more, and waits a little for what is in flight."""
+        admin = f"http://{LOCAL}:{self._ports['admin']}"
+        deadline = time.monotonic() + DRAINING
+        try:
+            order = urllib.request.Request(f"{admin}/drain_listeners?graceful&skip_exit", method="POST")  # noqa: S310
+            urllib.request.urlopen(order, timeout=1).close()  # noqa: S310
+            active = f"{admin}/stats?filter=http.public.downstream_rq_active"
+            while time.monotonic() < deadline:
+                with urllib.request.urlopen(active, timeout=1) as answer:  # noqa: S310
+                    if answer.read().strip().endswith(b": 0"):
+                        return
+                time.sleep(0.05)
+        except OSError:
+            pass  # it is gone already
+
+    def _named(self, kind: str) -> list[str]:
+        count = {"embedder": self._plan.embedders, "classifier": self._plan.classifiers}[kind]
+        return [f"{kind}-{number}" for number in range(1, count + 1)]
+
+    def _address(self, name: str) -> str:
+        return f"{LOCAL}:{self._ports[name]}"
+
+    def _python(self, name: str, module: str, environment: dict[str, str]) -> Process:
+        # -P: a folder of this name where the user happens to be is not our module.
+        return Process(name, [sys.executable, "-P", "-m", module], self._say, environment)
+
+    def _start(self, process: Process) -> None:
+        self._processes[process.name] = process
+        process.start()
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """All different: each is held until the last is found."""
+    with ExitStack() as held:
+        listeners = [held.enter_context(socket.create_server((LOCAL, 0))) for _ in range(count)]
+        return [int(listener.getsockname()[1]) for listener in listeners]
+
+
+def require_free(port: int) -> None:
+    """Raises MeshError if something listens there: two servers on one port would share its calls."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOCAL, port))
+        except OSError as error:
+            raise MeshError(
+                f"port {port} cannot be used: {error.strerror}; name another with --port"
+            ) from None
