@@ -1,0 +1,3 @@
+"""What every test may stand on."""
+
+pytest_plugins = ["tests.postgres", "tests.galleries"]

@@ -1,0 +1,148 @@
+"""Dynamic batching, with workers that hold still until they are told to go on."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from embedder.batcher import Batcher
+from serving.faults import Overloaded
+
+
+class Worker:
+    """Doubles numbers, one batch each time it is let go. Below zero it fails; a 13 it loses."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.go = threading.Semaphore(0)
+
+    def __call__(self, items: Sequence[int]) -> list[int]:
+        self.batches.append(list(items))
+        assert self.go.acquire(timeout=5)
+        if min(items) < 0:
+            raise ArithmeticError("below zero")
+        return [2 * item for item in items if item != 13]
+
+
+@asynccontextmanager
+async def working(batcher: Batcher[int, int], *workers: Worker) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(batcher.work(worker)) for worker in workers]
+    yield
+    for task in tasks:
+        assert not task.done(), "a worker has ended"
+        task.cancel()
+    for worker in workers:
+        worker.go.release(99)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def submitted(batcher: Batcher[int, int], *items: int) -> "asyncio.Task[list[int]]":
+    task = asyncio.create_task(batcher.submit(items))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_what_waits_while_the_worker_is_busy_is_one_batch() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=100)
+    worker = Worker()
+    async with working(batcher, worker):
+        tasks = [await submitted(batcher, 1)]
+        await until(lambda: worker.batches)
+        tasks += [await submitted(batcher, 2), await submitted(batcher, 3, 4, 5), await submitted(batcher, 6)]
+        worker.go.release(3)
+        assert await asyncio.gather(*tasks) == [[2], [4], [6, 8, 10], [12]]
+    assert worker.batches == [[1], [2, 3, 4, 5], [6]]
+
+
+async def test_an_idle_worker_waits_for_no_company() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=100, max_waiting=100)
+    worker = Worker()
+    worker.go.release(1)
+    async with working(batcher, worker):
+        assert await asyncio.wait_for(batcher.submit([1]), 1) == [2]
+
+
+async def test_two_workers_draw_from_one_queue() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=1, max_waiting=100)
+    stuck, free = Worker(), Worker()
+    async with working(batcher, stuck, free):
+        tasks = [await submitted(batcher, 1), await submitted(batcher, 2)]
+        await until(lambda: stuck.batches and free.batches)
+        rest = [await submitted(batcher, item) for item in (3, 4)]
+        free.go.release(3)
+        assert await asyncio.gather(*rest) == [[6], [8]]
+        assert len(stuck.batches) == 1
+        stuck.go.release()
+        assert await asyncio.gather(*tasks) == [[2], [4]]
+
+
+async def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=3)
+    waiting = [await submitted(batcher, 1, 2), await submitted(batcher, 3)]
+    with pytest.raises(Overloaded):
+        await batcher.submit([4])
+    worker = Worker()
+    worker.go.release(9)
+    async with working(batcher, worker):
+        await asyncio.gather(*waiting)
+        assert await batcher.submit([4]) == [8]
+
+
+async def test_a_call_larger_than_the_queue_is_taken_when_nothing_waits() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=3)
+    large = await submitted(batcher, *range(10))
+    with pytest.raises(Overloaded):
+        await batcher.submit([4])
+    worker = Worker()
+    worker.go.release(9)
+    async with working(batcher, worker):
+        assert await large == [2 * item for item in range(10)]
+
+
+async def test_a_cancelled_call_leaves_and_its_place_is_free() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=2)
+    gone, kept = await submitted(batcher, 1), await submitted(batcher, 2)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    also = await submitted(batcher, 3)
+    worker = Worker()
+    worker.go.release(9)
+    async with working(batcher, worker):
+        assert await asyncio.gather(kept, also) == [[4], [6]]
+    assert worker.batches == [[2, 3]]
+
+
+async def test_who_leaves_during_a_batch_harms_nobody() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    gone, kept = await submitted(batcher, 1), await submitted(batcher, 2)
+    worker = Worker()
+    async with working(batcher, worker):
+        await until(lambda: worker.batches == [[1, 2]])
+        gone.cancel()
+        worker.go.release()
+        assert await kept == [4]
+
+
+@pytest.mark.parametrize(("bad", "fault"), [(-1, ArithmeticError), (13, ValueError)])
+async def test_a_batch_that_fails_fails_its_callers_alone(bad: int, fault: type[Exception]) -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    worker = Worker()
+    worker.go.release(9)
+    async with working(batcher, worker):
+        with pytest.raises(fault):
+            await batcher.submit([bad])
+        assert await batcher.submit([5]) == [10]
+
+
+async def test_nothing_of_nothing() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    assert await batcher.submit([]) == []

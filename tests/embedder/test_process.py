@@ -1,0 +1,83 @@
+"""`python -m embedder` as it is run: from its environment to gRPC and back to nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from PIL import Image
+
+from mien.v1 import embedder_pb2 as pb
+from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
+from serving.probe import is_serving
+from tests.embedder.conftest import saved
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(networks: dict[str, Path]) -> Iterator[Start]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(**settings: str) -> "subprocess.Popen[str]":
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EMBEDDER_")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "embedder"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | {"EMBEDDER_LISTEN": "127.0.0.1:0"} | settings,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_it_serves_when_it_is_warm_and_ends_when_told(start: Start, portrait: Image.Image) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    process = start(EMBEDDER_LISTEN=address, EMBEDDER_THREADS="1")
+    assert process.stderr
+    log = process.stderr.readline()
+    assert "serving on" in log
+    assert is_serving(address)
+    with grpc.insecure_channel(address) as channel:
+        answer = EmbedderServiceStub(channel).Analyze(pb.AnalyzeRequest(image=saved(portrait)), timeout=10)
+    assert len(answer.faces) == 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"EMBEDDER_PACK": "nowhere"}, "there is no model pack 'nowhere'; there are: open"),
+        ({"EMBEDDER_THREDS": "2"}, "EMBEDDER_THREDS: no such setting"),
+        ({"EMBEDDER_THREADS": "two"}, "EMBEDDER_THREADS='two'"),
+        ({"EMBEDDER_THREADS": "0"}, "EMBEDDER_THREADS=0 is too small: at least 1"),
+        ({"EMBEDDER_QUEUE": "-1"}, "EMBEDDER_QUEUE=-1 is too small: at least 0"),
+        ({"EMBEDDER_LISTEN": "nowhere:1:2"}, "cannot listen on nowhere:1:2"),
+        ({"MIEN_CACHE": "/proc/nowhere"}, "MIEN_CACHE names another folder"),
+    ],
+)
+def test_a_mistake_in_the_settings_ends_it_with_a_plain_word(
+    start: Start, settings: dict[str, str], says: str
+) -> None:
+    process = start(**settings)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert says in said
+    assert "Traceback" not in said

@@ -1,0 +1,270 @@
+"""EmbedderService over a real channel, with the real networks."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import status_pb2
+from PIL import Image
+
+from embedder.detector import Detector
+from embedder.pack import Pack, read_pack
+from embedder.pipeline import Pipeline
+from embedder.pool import Pool
+from embedder.recogniser import Recogniser
+from embedder.servicer import Embedder
+from mien.v1 import embedder_pb2 as pb
+from mien.v1 import errors_pb2
+from mien.v1.embedder_pb2_grpc import EmbedderServiceStub, add_EmbedderServiceServicer_to_server
+from serving.refusals import Refusals
+from serving.status import from_status
+from tests.embedder.conftest import saved
+from tests.photographs import photograph
+
+ALL = (pb.FACE_OUTPUT_EMBEDDING, pb.FACE_OUTPUT_CHIP)
+TURNED = {  # by EXIF orientation, how the file's pixels lie
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+Serving = Callable[..., Any]
+
+
+@pytest.fixture
+def serving(pack: Pack, centerface: Detector, recogniser: Recogniser) -> Serving:
+    """An embedder of our own making, behind a port."""
+
+    @asynccontextmanager
+    async def serving(
+        pool: Pool | None = None,
+        detector: Detector = centerface,
+        pack: Pack = pack,
+        max_pixels: int = 3_000_000,
+    ) -> AsyncIterator[EmbedderServiceStub]:
+        pipeline = Pipeline(pack, detector, recogniser.embed, pool or Pool(2, 8), max_pixels)
+        server = grpc.aio.server(interceptors=[Refusals()])
+        add_EmbedderServiceServicer_to_server(Embedder(pipeline), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        worker = asyncio.create_task(pipeline.work())
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield EmbedderServiceStub(channel)
+        await server.stop(0)
+        worker.cancel()
+
+    return serving
+
+
+@pytest.fixture
+async def embedder(serving: Serving) -> AsyncIterator[EmbedderServiceStub]:
+    async with serving() as stub:
+        yield stub
+
+
+async def refusal(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    details = dict(refused.value.trailing_metadata())["grpc-status-details-bin"]
+    fault = from_status(status_pb2.Status.FromString(details))
+    assert fault is not None
+    return refused.value.code(), errors_pb2.ErrorReason.Name(fault.reason), fault.facts
+
+
+async def test_the_model_is_told(embedder: EmbedderServiceStub) -> None:
+    model = (await embedder.GetModel(pb.GetModelRequest())).model
+    assert (model.name, model.dimension, model.chip_size) == ("open", 128, 150)
+    assert model.calibration.threshold > 0
+    assert model.calibration.steepness > 0
+
+
+async def test_an_image_becomes_its_faces(embedder: EmbedderServiceStub, portrait: Image.Image) -> None:
+    answer = await embedder.Analyze(pb.AnalyzeRequest(image=saved(portrait), outputs=ALL))
+    (face,) = answer.faces
+    assert (answer.width, answer.height) == portrait.size
+    assert answer.model.name == "open"
+    assert (
+        face.box.left
+        < face.landmarks.left_eye.x
+        < face.landmarks.right_eye.x
+        < face.box.left + face.box.width
+    )
+    assert face.box.top < face.landmarks.nose.y < face.landmarks.left_mouth.y < face.box.top + face.box.height
+    assert 0.8 < face.score <= 1
+    assert len(face.embedding) == 128
+    assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-5)
+    assert len(face.chip) == 150 * 150 * 3
+
+
+async def test_only_what_was_asked_for_is_answered(
+    embedder: EmbedderServiceStub, portrait: Image.Image
+) -> None:
+    for outputs in ((), (pb.FACE_OUTPUT_UNSPECIFIED,), ALL[:1], ALL[1:]):
+        (face,) = (await embedder.Analyze(pb.AnalyzeRequest(image=saved(portrait), outputs=outputs))).faces
+        assert bool(face.embedding) == (pb.FACE_OUTPUT_EMBEDDING in outputs)
+        assert bool(face.chip) == (pb.FACE_OUTPUT_CHIP in outputs)
+
+
+async def test_the_same_person_is_nearer_than_another(embedder: EmbedderServiceStub) -> None:
+    rows = {}
+    for name in ("obama", "obama2", "biden"):
+        request = pb.AnalyzeRequest(image=photograph(name).read_bytes(), outputs=ALL[:1])
+        rows[name] = np.array((await embedder.Analyze(request)).faces[0].embedding)
+    assert rows["obama"] @ rows["obama2"] > 0.94
+    assert rows["obama"] @ rows["biden"] < 0.88
+
+
+async def test_orientation_changes_neither_boxes_nor_embeddings(
+    embedder: EmbedderServiceStub, portrait: Image.Image
+) -> None:
+    faces = {}
+    for orientation, turn in TURNED.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        file = saved(portrait if turn is None else portrait.transpose(turn), "JPEG", quality=95, exif=exif)
+        answer = await embedder.Analyze(pb.AnalyzeRequest(image=file, outputs=ALL[:1]))
+        assert (answer.width, answer.height) == portrait.size
+        (faces[orientation],) = answer.faces
+    for face in faces.values():
+        assert np.dot(face.embedding, faces[1].embedding) >= 0.999
+        for side in ("left", "top", "width", "height"):
+            assert getattr(face.box, side) == pytest.approx(getattr(faces[1].box, side), abs=2)
+
+
+async def test_boxes_are_in_pixels_of_the_file_however_it_was_decoded(
+    serving: Serving, portrait: Image.Image
+) -> None:
+    async with serving(max_pixels=50_000_000) as stub:
+        faces = []
+        for scale in (2, 13):  # 640 and 4160 pixels high: the larger is decoded at half its size
+            size = (portrait.width * scale, portrait.height * scale)
+            request = pb.AnalyzeRequest(image=saved(portrait.resize(size), quality=95), outputs=ALL[:1])
+            answer = await stub.Analyze(request)
+            assert (answer.width, answer.height) == size
+            box, nose = answer.faces[0].box, answer.faces[0].landmarks.nose
+            faces.append((answer.faces[0], np.array([box.left, box.top, box.width, nose.x, nose.y]) / scale))
+    (small, at), (large, there) = faces
+    assert np.abs(at - there).max() < 1
+    assert np.dot(small.embedding, large.embedding) > 0.99
+
+
+async def test_faces_come_by_size_and_no_more_than_asked_for(
+    embedder: EmbedderServiceStub, portrait: Image.Image
+) -> None:
+    both = Image.new("RGB", (500, 320))
+    both.paste(portrait.resize((100, 125)), (0, 0))
+    both.paste(portrait, (240, 0))
+    for most, left in ((0, [True, False]), (1, [True]), (2, [True, False]), (9, [True, False])):
+        answer = await embedder.Analyze(pb.AnalyzeRequest(image=saved(both), max_faces=most, outputs=ALL[:1]))
+        assert [face.box.left > 240 for face in answer.faces] == left
+        assert all(len(face.embedding) == 128 for face in answer.faces)
+
+
+async def test_no_face_is_an_answer(embedder: EmbedderServiceStub) -> None:
+    answer = await embedder.Analyze(pb.AnalyzeRequest(image=saved(Image.new("RGB", (90, 60))), outputs=ALL))
+    assert list(answer.faces) == []
+    assert (answer.width, answer.height) == (90, 60)
+
+
+@pytest.mark.parametrize("min_score", [-0.01, 1.01, float("nan"), float("inf")])
+async def test_a_score_out_of_range_is_refused(
+    embedder: EmbedderServiceStub, portrait: Image.Image, min_score: float
+) -> None:
+    code, reason, facts = await refusal(
+        embedder.Analyze(pb.AnalyzeRequest(image=saved(portrait), min_score=min_score))
+    )
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_ARGUMENT_INVALID")
+    assert facts == {"field": "min_score"}
+
+
+async def test_the_score_asked_for_is_the_bar(embedder: EmbedderServiceStub, portrait: Image.Image) -> None:
+    image = saved(portrait)
+    for min_score, faces in ((1.0, 0), (0.5, 1)):
+        answer = await embedder.Analyze(pb.AnalyzeRequest(image=image, min_score=min_score))
+        assert len(answer.faces) == faces
+    assert len((await embedder.Analyze(pb.AnalyzeRequest(image=image, min_score=0))).faces) > 1
+
+
+async def test_bad_images_are_refused_with_their_reason(embedder: EmbedderServiceStub) -> None:
+    code, reason, _ = await refusal(embedder.Analyze(pb.AnalyzeRequest(image=b"no image")))
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_IMAGE_UNREADABLE")
+    _, reason, _ = await refusal(embedder.Analyze(pb.AnalyzeRequest()))
+    assert reason == "ERROR_REASON_IMAGE_UNREADABLE"
+    large = saved(Image.new("RGB", (2001, 1500)), "PNG")
+    code, reason, facts = await refusal(embedder.Analyze(pb.AnalyzeRequest(image=large)))
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_IMAGE_TOO_LARGE")
+    assert facts == {"width": "2001", "height": "1500", "max_pixels": "3000000"}
+
+
+async def test_when_every_place_is_taken_a_call_is_refused_at_once(
+    serving: Serving, portrait: Image.Image
+) -> None:
+    pool, go = Pool(threads=1, waiting=0), threading.Event()
+    async with serving(pool) as stub:
+        busy = asyncio.create_task(pool.run(go.wait, 5))
+        await asyncio.sleep(0)
+        request = pb.AnalyzeRequest(image=saved(portrait))
+        code, reason, _ = await refusal(stub.Analyze(request, timeout=1))
+        assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ERROR_REASON_OVERLOADED")
+        go.set()
+        await busy
+        assert len((await stub.Analyze(request)).faces) == 1
+
+
+async def test_whose_caller_has_gone_is_not_computed(
+    serving: Serving, centerface: Detector, portrait: Image.Image
+) -> None:
+    looked = []
+
+    class Watched:
+        def find(self, *asked: Any) -> Any:
+            looked.append(asked)
+            return centerface.find(*asked)
+
+    pool, go = Pool(threads=1, waiting=3), threading.Event()
+    async with serving(pool, Watched()) as stub:
+        busy = asyncio.create_task(pool.run(go.wait, 5))
+        request = pb.AnalyzeRequest(image=saved(portrait))
+        with pytest.raises(grpc.aio.AioRpcError, match="DEADLINE"):
+            await stub.Analyze(request, timeout=0.1)
+        gone = stub.Analyze(request)
+        await asyncio.sleep(0.1)
+        gone.cancel()
+        await asyncio.sleep(0.1)
+        go.set()
+        await busy
+        assert len((await stub.Analyze(request)).faces) == 1
+    assert len(looked) == 1
+
+
+async def test_calls_at_once_are_answered_as_alone(
+    embedder: EmbedderServiceStub, portrait: Image.Image
+) -> None:
+    requests = [
+        pb.AnalyzeRequest(image=saved(portrait.resize((200 + 8 * i, 250 + 10 * i))), outputs=ALL[:1])
+        for i in range(8)
+    ]
+    together = await asyncio.gather(*(embedder.Analyze(request) for request in requests))
+    for request, answer in zip(requests, together, strict=True):
+        alone = (await embedder.Analyze(request)).faces[0]
+        assert np.allclose(alone.embedding, answer.faces[0].embedding, atol=1e-6)
+
+
+async def test_the_other_detector_serves_too(
+    serving: Serving, embedder: EmbedderServiceStub, yunet: Detector, portrait: Image.Image
+) -> None:
+    request = pb.AnalyzeRequest(image=saved(portrait), outputs=ALL[:1])
+    (face,) = (await embedder.Analyze(request)).faces
+    async with serving(detector=yunet, pack=read_pack("open", "yunet")) as stub:
+        (other,) = (await stub.Analyze(request)).faces
+    assert np.dot(face.embedding, other.embedding) > 0.98

@@ -1,0 +1,106 @@
+"""Envoy's configuration, judged by the real Envoy, placed as each of its users places it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mien.launcher import gateway
+from mien.launcher.gateway import Address, Places
+
+ENVOY = Path(__file__).parents[2] / "envoy"
+
+LAUNCHER = Places(
+    public=Address("127.0.0.1", 8000),
+    internal=Address("127.0.0.1", 8001),
+    admin=Address("127.0.0.1", 9901),
+    classifiers=[Address("127.0.0.1", 50052), Address("127.0.0.1", 50053)],
+    embedders=[Address("127.0.0.1", 50051)],
+)
+COMPOSE = LAUNCHER._replace(
+    public=Address("0.0.0.0", 8000),
+    internal=Address("0.0.0.0", 8001),
+    classifiers=[Address("classifier", 50052)],
+    embedders=[Address("embedder", 50051)],
+)
+
+
+def validated(config: Path) -> "subprocess.CompletedProcess[str]":
+    command = [*gateway.command(config), "--mode", "validate"]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("places", [LAUNCHER, COMPOSE], ids=["mien up", "compose"])
+def test_envoy_takes_the_configuration(places: Places, tmp_path: Path) -> None:
+    gateway.write(places, tmp_path / "envoy.json")
+    judged = validated(tmp_path / "envoy.json")
+    assert judged.returncode == 0, judged.stderr
+    assert "deprecated" not in judged.stderr
+
+
+def test_envoy_does_not_take_just_anything(tmp_path: Path) -> None:
+    config = gateway.configuration(LAUNCHER)
+    config["static_resources"]["clusters"][0]["lb_polcy"] = "LEAST_REQUEST"
+    (tmp_path / "envoy.json").write_text(json.dumps(config))
+    assert validated(tmp_path / "envoy.json").returncode != 0
+
+
+def test_as_it_stands_it_is_composes() -> None:
+    told = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
+    placed = gateway.configuration(COMPOSE)
+    assert told["admin"] == placed["admin"]
+    for each in ("listeners", "clusters"):
+        for written, put in zip(
+            told["static_resources"][each], placed["static_resources"][each], strict=True
+        ):
+            for place in ("address", "load_assignment"):
+                assert written.get(place) == put.get(place)
+
+
+def test_no_path_of_a_container_is_left() -> None:
+    assert "/etc/mien" not in json.dumps(gateway.configuration(LAUNCHER))
+
+
+def test_every_endpoint_is_listed() -> None:
+    clusters = gateway.configuration(LAUNCHER)["static_resources"]["clusters"]
+    ports = {
+        cluster["name"]: [
+            endpoint["endpoint"]["address"]["socket_address"]["port_value"]
+            for endpoint in cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        ]
+        for cluster in clusters
+    }
+    assert ports == {"classifier": [50052, 50053], "embedder": [50051]}
+
+
+def test_nothing_is_logged_of_a_request() -> None:
+    assert "access_log" not in json.dumps(gateway.configuration(LAUNCHER))
+
+
+def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
+    """They keep no state. A classifier may have written before its answer was lost."""
+    again: dict[str, set[str]] = {}
+    for listener in gateway.configuration(LAUNCHER)["static_resources"]["listeners"]:
+        for route in routes(listener):
+            again[route["route"]["cluster"]] = set(route["route"]["retry_policy"]["retry_on"].split(","))
+    assert again["classifier"] == {"connect-failure", "refused-stream"}
+    assert again["embedder"] > again["classifier"] | {"reset", "unavailable"}
+
+
+def routes(listener: dict[str, Any]) -> list[dict[str, Any]]:
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return [route for host in manager["route_config"]["virtual_hosts"] for route in host["routes"]]
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", ":50051", "host:port", "host:-1"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
+        Address.parse(text)
+
+
+def test_the_folder_hides_no_package() -> None:
+    """The package `envoy` brings the binary; a package of ours of that name would hide it."""
+    assert not list(ENVOY.rglob("*.py"))

@@ -1,0 +1,51 @@
+"""Services and their keys, in a real Postgres."""
+
+import hashlib
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from store.database import Database
+from store.services import ServiceError, create_service, find_service, hash_of, list_services
+from tests.galleries import new_service
+
+
+async def test_a_key_opens_its_service(database: Database, database_url: str) -> None:
+    service, key = new_service(database_url)
+    assert await find_service(database, hash_of(key)) == service
+    assert await find_service(database, hash_of(str(UUID(int=0)))) is None
+
+
+def test_only_the_hash_of_a_key_is_stored(database_url: str) -> None:
+    _, key = new_service(database_url)
+    with psycopg.connect(database_url) as connection:
+        ((row, stored),) = connection.execute("SELECT services::text, key_hash FROM services")
+    assert key not in row
+    assert stored == hashlib.sha256(key.encode()).digest()
+
+
+def test_a_recognition_service_has_a_gallery_and_others_have_none(database_url: str) -> None:
+    assert new_service(database_url, "recognition")[0].gallery_id
+    assert new_service(database_url, "detection")[0].gallery_id is None
+    assert new_service(database_url, "verification")[0].gallery_id is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "complaint"),
+    [
+        ("door", "recognition", "there is a service named 'door' already"),
+        ("gate", "guessing", "'guessing' is no type of service"),
+        ("  ", "recognition", "1 to 50 characters"),
+        ("x" * 51, "recognition", "1 to 50 characters"),
+        ("a\0b", "recognition", "1 to 50 characters"),
+    ],
+)
+def test_a_service_that_cannot_be_is_refused_in_plain_words(
+    database_url: str, name: str, kind: str, complaint: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        create_service(connection, "door", "recognition")
+        with pytest.raises(ServiceError, match=complaint):
+            create_service(connection, name, kind)
+        assert [service.name for service in list_services(connection)] == ["door"]
