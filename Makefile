@@ -1,0 +1,79 @@
+# make            says what there is
+# Each verb does its own set-up in .venv, and nothing twice.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheels only, at the locked versions and hashes, from the index that pip is configured for.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+BUILT_FROM := $(shell find proto envoy -type f) hatch_build.py pyproject.toml
+PACKAGES := mien serving store embedder classifier
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint bench clean lock
+
+help:
+	@echo 'make install   set up mien in .venv: then $(BIN)/mien --help'
+	@echo 'make demo      enrol and recognise sample photographs, end to end'
+	@echo 'make up        run the whole mesh on this machine, REST and gRPC on port 8000'
+	@echo 'make test      run the tests'
+	@echo 'make lint      check style, types and the contract'
+	@echo 'make bench     measure, and write bench/results/'
+	@echo 'make clean     remove what these made (your data and the model cache stay)'
+	@echo 'make lock      renew the locked versions in requirements/'
+
+install: $(VENV)/.installed
+
+demo: install
+	$(BIN)/mien demo
+
+up: install
+	$(BIN)/mien up
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/buf lint mien/descriptor.pb#format=binpb
+	$(BIN)/python tests/breaking.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis mien-demo mien/descriptor.pb
+	find . -name '*_pb2*' -delete -o -name __pycache__ -prune -exec rm -rf {} +
+
+lock: $(VENV)/.dev
+	$(PIP) uv
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	  --extra server --extra cpu pyproject.toml -o requirements/cpu.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	  --extra server --extra gpu pyproject.toml -c requirements/cpu.txt -o requirements/gpu.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	  --extra server --extra cpu --extra dev pyproject.toml -c requirements/cpu.txt -o requirements/dev.txt
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mien needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || \
+	  { echo 'No virtual environment could be made. On Debian: apt install python3-venv'; rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/.locked: $(VENV)/.venv requirements/cpu.txt
+	@echo 'Installing what mien stands on (about 300 MB) ...'
+	@$(PIP) --no-deps --require-hashes --only-binary=:all: -r requirements/cpu.txt
+	@touch $@
+
+# An editable install: Python edits count at once, an edit of proto/ at the next make.
+$(VENV)/.installed: $(VENV)/.locked $(BUILT_FROM)
+	@echo 'Compiling the contract and installing mien ...'
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
+	@echo 'Installing what tests and checks need ...'
+	@$(PIP) --no-deps --require-hashes --only-binary=:all: -r requirements/dev.txt
+	@touch $@

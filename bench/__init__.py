@@ -1,0 +1,1 @@
+"""Measures mien: python -m bench, python -m bench.calibrate."""
