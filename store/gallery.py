@@ -8,7 +8,8 @@ from psycopg.rows import class_row
 
 from serving.faults import FaceNotFound, ModelMismatch, SubjectExists, SubjectNotFound
 from store.database import Connection, Database
-from store.revisions import lock_gallery, log_change
+from store.revisions import hold_gallery, lock_gallery, log_change, log_changes
+from store.subjects import find_subject, merge, rename, subject_for
 
 
 class StoredFace(NamedTuple):
@@ -17,9 +18,12 @@ class StoredFace(NamedTuple):
     created_at: datetime
 
 
-class _Subject(NamedTuple):
-    id: UUID
-    name: str  # as it was first given
+class Template(NamedTuple):
+    """What of an enrolled face others are compared with."""
+
+    subject: str
+    embedding: bytes  # float32 little-endian, norm 1
+    model: str  # that made it
 
 
 class Page(NamedTuple):
@@ -28,6 +32,15 @@ class Page(NamedTuple):
     faces: list[StoredFace]
     after: int | None  # give it back for what follows; None: nothing follows
     total: int
+
+
+class Renamed(NamedTuple):
+    """What became of a subject, and the gallery's revision that has it so."""
+
+    revision: int
+    subject: str  # its name now
+    changed: bool  # False: it had this very name
+    merged: bool  # into another subject, whose spelling stays
 
 
 class Erased(NamedTuple):
@@ -72,7 +85,7 @@ class GalleryStore:
                 )
             elif gallery.dimension != len(embedding) // 4:
                 raise ValueError(f"an embedding of another length than the gallery's {gallery.dimension}")
-            subject_id, name = await _subject_for(connection, gallery_id, subject)
+            subject_id, name = await subject_for(connection, gallery_id, subject)
             face_id = uuid4()
             cursor = await connection.execute(
                 "INSERT INTO faces (id, gallery_id, subject_id, embedding, model)"
@@ -98,17 +111,33 @@ class GalleryStore:
             )
             row = await cursor.fetchone()
             if row is None:
-                raise FaceNotFound(f"there is no face {face_id} in this gallery", face_id=face_id)
+                raise _no_face(face_id)
             await connection.execute("DELETE FROM changes WHERE id = %s", (face_id,))
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "face erased", face_id)
         return Erased(gallery.revision, row[0], faces=1)
 
+    async def erase_faces(self, gallery_id: UUID, face_ids: list[UUID]) -> tuple[list[StoredFace], int]:
+        """Erases those of the faces that are there; returns them, and the gallery's revision without them."""
+        async with self._database.transaction() as connection:
+            gallery = await hold_gallery(connection, gallery_id)
+            cursor = connection.cursor(row_factory=class_row(StoredFace))
+            await cursor.execute(
+                "DELETE FROM faces USING subjects WHERE faces.id = ANY(%s) AND faces.gallery_id = %s"
+                " AND subjects.id = subject_id RETURNING faces.id AS face_id, name AS subject, created_at",
+                (face_ids, gallery_id),
+            )
+            erased = await cursor.fetchall()
+            ids = [face.face_id for face in erased]
+            await connection.execute("DELETE FROM changes WHERE id = ANY(%s)", (ids,))
+            await _forget_model_if_empty(connection, gallery_id)
+            return erased, await log_changes(connection, gallery, "face erased", ids)
+
     async def erase_subject(self, gallery_id: UUID, name: str) -> Erased:
         """Erases a subject, named in any letter case, with its faces. Raises SubjectNotFound."""
         async with self._database.transaction() as connection:
             gallery = await lock_gallery(connection, gallery_id)
-            subject = await _find_subject(connection, gallery_id, name)
+            subject = await find_subject(connection, gallery_id, name)
             if subject is None:
                 raise SubjectNotFound(f"there is no subject {name!r} in this gallery", subject=name)
             await connection.execute(
@@ -135,13 +164,32 @@ class GalleryStore:
     async def create_subject(self, gallery_id: UUID, name: str) -> None:
         """Makes a subject without faces. Raises SubjectExists, letter case aside."""
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(
-                "INSERT INTO subjects (id, gallery_id, name, folded) VALUES (%s, %s, %s, %s)"
-                " ON CONFLICT (gallery_id, folded) DO NOTHING",
-                (uuid4(), gallery_id, name, name.casefold()),
-            )
-            if not cursor.rowcount:
+            await hold_gallery(connection, gallery_id)
+            if await find_subject(connection, gallery_id, name):
                 raise SubjectExists(f"there is a subject {name!r} already, letter case aside")
+            await subject_for(connection, gallery_id, name)
+
+    async def rename_subject(self, gallery_id: UUID, name: str, new_name: str) -> Renamed:
+        """Gives a subject another name, or its faces to the subject that has that name already.
+
+        Names are found in any letter case. Raises SubjectNotFound.
+        """
+        async with self._database.transaction() as connection:
+            gallery = await hold_gallery(connection, gallery_id)
+            subject = await find_subject(connection, gallery_id, name)
+            if subject is None:
+                raise SubjectNotFound(f"there is no subject {name!r} in this gallery", subject=name)
+            if subject.name == new_name:
+                return Renamed(gallery.revision, new_name, changed=False, merged=False)
+            other = await find_subject(connection, gallery_id, new_name)
+            gallery = await lock_gallery(connection, gallery_id)
+            if other is None or other.id == subject.id:
+                await rename(connection, subject.id, new_name)
+                await log_change(connection, gallery, "subject renamed", subject.id)
+                return Renamed(gallery.revision, new_name, changed=True, merged=False)
+            await merge(connection, subject.id, other.id)
+            await log_change(connection, gallery, "subject merged", subject.id, other.id)
+            return Renamed(gallery.revision, other.name, changed=True, merged=True)
 
     async def list_subjects(self, gallery_id: UUID, after: str = "", limit: int | None = None) -> list[str]:
         """Their names in order, those that follow the name `after`; all of them without a limit."""
@@ -160,7 +208,7 @@ class GalleryStore:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             whose, of = "faces.gallery_id = %s", gallery_id
             if subject is not None:
-                found = await _find_subject(connection, gallery_id, subject)
+                found = await find_subject(connection, gallery_id, subject)
                 if found is None:
                     return Page([], None, 0)
                 whose, of = "subject_id = %s", found.id
@@ -177,6 +225,27 @@ class GalleryStore:
         faces = [StoredFace(*row[:3]) for row in rows[:limit]]
         return Page(faces, rows[limit - 1][3] if len(rows) > limit else None, total[0])
 
+    async def template(self, gallery_id: UUID, face_id: UUID) -> Template:
+        """What a face is compared by. Raises FaceNotFound."""
+        async with self._database.transaction() as connection:
+            cursor = connection.cursor(row_factory=class_row(Template), binary=True)
+            await cursor.execute(
+                "SELECT name AS subject, embedding, model"
+                " FROM faces JOIN subjects ON subjects.id = subject_id"
+                " WHERE faces.id = %s AND faces.gallery_id = %s",
+                (face_id, gallery_id),
+            )
+            found = await cursor.fetchone()
+        if found is None:
+            raise _no_face(face_id)
+        return found
+
+    async def all_of_model(self, model: str) -> bool:
+        """Whether no gallery has faces of another model."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute("SELECT FROM galleries WHERE model <> %s LIMIT 1", (model,))
+            return await cursor.fetchone() is None
+
     async def image(self, gallery_id: UUID, face_id: UUID) -> bytes:
         """The file a face was enrolled from. Raises FaceNotFound."""
         async with self._database.transaction() as connection:
@@ -187,35 +256,12 @@ class GalleryStore:
             )
             row = await cursor.fetchone()
         if row is None:
-            raise FaceNotFound(f"there is no face {face_id} in this gallery", face_id=face_id)
+            raise _no_face(face_id)
         return bytes(row[0])
 
 
-async def _find_subject(connection: Connection, gallery_id: UUID, name: str) -> _Subject | None:
-    """The subject of a name in any letter case."""
-    if "\0" in name:  # no text in Postgres has one, and psycopg refuses it
-        return None
-    cursor = connection.cursor(row_factory=class_row(_Subject))
-    await cursor.execute(
-        "SELECT id, name FROM subjects WHERE gallery_id = %s AND folded = %s", (gallery_id, name.casefold())
-    )
-    return await cursor.fetchone()
-
-
-async def _subject_for(connection: Connection, gallery_id: UUID, name: str) -> _Subject:
-    """The subject of a name in any letter case, made if need be, in a gallery that is locked."""
-    if subject := await _find_subject(connection, gallery_id, name):
-        return subject
-    cursor = connection.cursor(row_factory=class_row(_Subject))
-    await cursor.execute(
-        "INSERT INTO subjects (id, gallery_id, name, folded) VALUES (%s, %s, %s, %s)"
-        # Another caller may make the subject, alone, without the lock.
-        " ON CONFLICT (gallery_id, folded) DO UPDATE SET folded = excluded.folded RETURNING id, name",
-        (uuid4(), gallery_id, name, name.casefold()),
-    )
-    made = await cursor.fetchone()
-    assert made
-    return made
+def _no_face(face_id: UUID) -> FaceNotFound:
+    return FaceNotFound(f"there is no face {face_id} in this gallery", face_id=face_id)
 
 
 async def _forget_model_if_empty(connection: Connection, gallery_id: UUID) -> None:

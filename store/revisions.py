@@ -12,7 +12,7 @@ CHANNEL = "mien_changes"  # of NOTIFY; the payload is the gallery's id
 KEPT = 10_000  # changes of a gallery that stay in the log; who is further behind loads the gallery anew
 _TRIM_EVERY = 500  # revisions
 
-Kind = Literal["face added", "face erased", "subject erased", "cleared"]
+Kind = Literal["face added", "face erased", "subject erased", "subject renamed", "subject merged", "cleared"]
 
 
 class Gallery(NamedTuple):
@@ -37,7 +37,11 @@ class Change(NamedTuple):
     revision: int
     kind: Kind
     id: UUID | None  # of the face or the subject; None when the gallery was cleared
-    face: AddedFace | None  # of "face added", unless it has been erased since
+    face: AddedFace | None = None  # of "face added", unless it has been erased since
+    # Of "subject renamed" and "subject merged", the subject that has the faces now: what it is called,
+    # unless it has gone since.
+    name: str | None = None
+    merged_into: UUID | None = None  # of "subject merged": the subject that got the faces
 
 
 class Changes(NamedTuple):
@@ -46,6 +50,15 @@ class Changes(NamedTuple):
     gallery: Gallery  # at the later one
     changes: list[Change]
     trimmed: bool  # the log does not reach from the one to the other: load the gallery anew
+
+
+async def hold_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
+    """The gallery as it is, with its row locked until the transaction ends."""
+    cursor = connection.cursor(row_factory=class_row(Gallery))
+    await cursor.execute(
+        "SELECT id, revision, model, dimension FROM galleries WHERE id = %s FOR UPDATE", (gallery_id,)
+    )
+    return _there(await cursor.fetchone())
 
 
 async def lock_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
@@ -58,15 +71,28 @@ async def lock_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
     return _there(await cursor.fetchone())
 
 
-async def log_change(connection: Connection, gallery: Gallery, kind: Kind, id_: UUID | None) -> None:
+async def log_change(
+    connection: Connection, gallery: Gallery, kind: Kind, id_: UUID | None, merged_into: UUID | None = None
+) -> None:
     """Writes down what the gallery's new revision changed, and wakes those who follow once it commits."""
     await connection.execute(
-        "INSERT INTO changes (gallery_id, revision, kind, id) VALUES (%s, %s, %s, %s)",
-        (gallery.id, gallery.revision, kind, id_),
+        "INSERT INTO changes (gallery_id, revision, kind, id, merged_into) VALUES (%s, %s, %s, %s, %s)",
+        (gallery.id, gallery.revision, kind, id_, merged_into),
     )
     if gallery.revision % _TRIM_EVERY == 0:
         await trim(connection, gallery, KEPT)
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
+
+
+async def log_changes(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> int:
+    """Does the same for several changes of one kind to a gallery that is held; returns its new revision."""
+    for id_ in ids:
+        gallery = gallery._replace(revision=gallery.revision + 1)
+        await log_change(connection, gallery, kind, id_)
+    await connection.execute(
+        "UPDATE galleries SET revision = %s WHERE id = %s", (gallery.revision, gallery.id)
+    )
+    return gallery.revision
 
 
 async def trim(connection: Connection, gallery: Gallery, kept: int) -> None:
@@ -111,11 +137,12 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
         cursor = await connection.cursor(binary=True).execute(
             """
             SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, floor,
-                   changes.revision, kind, changes.id, faces.id, subject_id, subjects.name, embedding
+                   changes.revision, kind, changes.id, faces.id, subject_id, subjects.name, embedding,
+                   merged_into
             FROM galleries
             LEFT JOIN changes ON changes.gallery_id = galleries.id AND changes.revision > %(revision)s
             LEFT JOIN faces ON faces.id = changes.id AND kind = 'face added'
-            LEFT JOIN subjects ON subjects.id = subject_id
+            LEFT JOIN subjects ON subjects.id = coalesce(subject_id, merged_into, changes.id)
             WHERE galleries.id = %(gallery)s
             ORDER BY changes.revision
             """,
@@ -128,12 +155,22 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
     # A revision that is still to come is of another past: the database was put back to an older state.
     if not floor <= revision <= gallery.revision:
         return Changes(gallery, [], trimmed=True)
-    changes = [
-        Change(row[5], row[6], row[7], AddedFace(*row[8:]) if row[8] else None)
-        for row in rows
-        if row[5] is not None
-    ]
+    changes = [_change(*row[5:]) for row in rows if row[5] is not None]
     return Changes(gallery, changes, trimmed=False)
+
+
+def _change(
+    revision: int,
+    kind: Kind,
+    id_: UUID | None,
+    face_id: UUID | None,
+    subject_id: UUID,
+    subject: str,  # None without a face, unless the change is of a subject that is there
+    embedding: bytes,
+    merged_into: UUID | None,
+) -> Change:
+    face = AddedFace(face_id, subject_id, subject, embedding) if face_id else None
+    return Change(revision, kind, id_, face, None if face else subject, merged_into)
 
 
 def _there(gallery: Gallery | None) -> Gallery:

@@ -94,7 +94,7 @@ async def test_migrated_waits_for_the_schema(bare_url: str, database_url: str) -
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(bare.migrated(), 0.5)
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE migrations SET name = 'another'")
+        connection.execute("UPDATE migrations SET name = 'another ' || name")
     async with Database(database_url) as database:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(database.migrated(), 0.5)

@@ -150,3 +150,48 @@ async def test_a_gallery_knows_nothing_of_another(
 async def test_an_embedding_that_is_cut_off_cannot_be_stored(store: GalleryStore, gallery_id: UUID) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         await store.add_face(gallery_id, "Ann", embedding(0)[:-1], IMAGE, "a model")
+
+
+async def test_a_renamed_subject_keeps_its_faces(store: GalleryStore, gallery_id: UUID) -> None:
+    face, _ = await enrol(store, gallery_id, "Ann")
+    renamed = await store.rename_subject(gallery_id, "ANN", "Ben")
+    assert renamed == (2, "Ben", True, False)
+    assert await store.rename_subject(gallery_id, "ben", "Ben") == (2, "Ben", False, False)
+    assert await store.rename_subject(gallery_id, "Ben", "BEN") == (3, "BEN", True, False)
+    assert (await store.list_faces(gallery_id, "ben", limit=9)).faces[0].face_id == face.face_id
+    assert await store.list_subjects(gallery_id) == ["BEN"]
+    with pytest.raises(SubjectNotFound):
+        await store.rename_subject(gallery_id, "Ann", "Cem")
+
+
+async def test_a_subject_renamed_to_another_is_merged_into_it(store: GalleryStore, gallery_id: UUID) -> None:
+    await enrol(store, gallery_id, "Ann")
+    await enrol(store, gallery_id, "Ben")
+    merged = await store.rename_subject(gallery_id, "Ann", "bEN")
+    assert merged == (3, "Ben", True, True)
+    assert await store.list_subjects(gallery_id) == ["Ben"]
+    assert (await store.list_faces(gallery_id, "Ben", limit=9)).total == 2
+
+
+async def test_faces_are_erased_together_and_strangers_passed_over(
+    store: GalleryStore, gallery_id: UUID, database_url: str
+) -> None:
+    faces = [(await enrol(store, gallery_id, "Ann", seed))[0] for seed in range(4)]
+    other = new_gallery(database_url)
+    kept, _ = await enrol(store, other, "Ann")
+    ids = [face.face_id for face in faces[:3]]
+    erased, revision = await store.erase_faces(gallery_id, [*ids, uuid4(), kept.face_id])
+    assert ({face.face_id for face in erased}, revision) == (set(ids), 7)
+    assert (await store.list_faces(gallery_id, None, limit=9)).faces == faces[3:]
+    assert (await store.list_faces(other, None, limit=9)).total == 1
+    assert await store.erase_faces(gallery_id, [uuid4()]) == ([], 7)
+
+
+async def test_a_template_is_what_was_enrolled(
+    store: GalleryStore, gallery_id: UUID, database_url: str
+) -> None:
+    face, _ = await enrol(store, gallery_id, "Ann", 5)
+    assert await store.template(gallery_id, face.face_id) == ("Ann", embedding(5), "a model")
+    for where, face_id in ((gallery_id, uuid4()), (new_gallery(database_url), face.face_id)):
+        with pytest.raises(FaceNotFound):
+            await store.template(where, face_id)

@@ -1,0 +1,48 @@
+"""The rows of a gallery's subjects: whose faces they are, by name, letter case aside."""
+
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from psycopg.rows import class_row
+
+from store.database import Connection
+
+
+class Subject(NamedTuple):
+    id: UUID
+    name: str  # as it was first given
+
+
+async def find_subject(connection: Connection, gallery_id: UUID, name: str) -> Subject | None:
+    """The subject of a name in any letter case."""
+    if "\0" in name:  # no text in Postgres has one, and psycopg refuses it
+        return None
+    cursor = connection.cursor(row_factory=class_row(Subject))
+    await cursor.execute(
+        "SELECT id, name FROM subjects WHERE gallery_id = %s AND folded = %s", (gallery_id, name.casefold())
+    )
+    return await cursor.fetchone()
+
+
+async def subject_for(connection: Connection, gallery_id: UUID, name: str) -> Subject:
+    """The subject of a name in any letter case, made if need be, in a gallery that is locked."""
+    if found := await find_subject(connection, gallery_id, name):
+        return found
+    made = Subject(uuid4(), name)
+    await connection.execute(
+        "INSERT INTO subjects (id, gallery_id, name, folded) VALUES (%s, %s, %s, %s)",
+        (made.id, gallery_id, name, name.casefold()),
+    )
+    return made
+
+
+async def rename(connection: Connection, subject_id: UUID, name: str) -> None:
+    await connection.execute(
+        "UPDATE subjects SET name = %s, folded = %s WHERE id = %s", (name, name.casefold(), subject_id)
+    )
+
+
+async def merge(connection: Connection, subject_id: UUID, into: UUID) -> None:
+    """Gives the faces of one subject to another, and removes the one."""
+    await connection.execute("UPDATE faces SET subject_id = %s WHERE subject_id = %s", (into, subject_id))
+    await connection.execute("DELETE FROM subjects WHERE id = %s", (subject_id,))
