@@ -4,32 +4,26 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import uvloop
 
-from embedder.centerface import CenterFace
-from embedder.detector import Detector
 from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Logged
 from embedder.fetching.web import FetchError
+from embedder.networks import load
 from embedder.pack import Pack, PackUnknown, read_pack
 from embedder.pipeline import Pipeline
 from embedder.pool import Pool
 from embedder.preparation import prepare
-from embedder.recogniser import Recogniser
 from embedder.servicer import Embedder
 from embedder.settings import Settings
-from embedder.yunet import YuNet
 from mien.v1.embedder_pb2_grpc import add_EmbedderServiceServicer_to_server
 from serving import logs
 from serving.refusals import Refusals
 from serving.server import serve
 from serving.settings import read_settings
-
-DETECTORS: dict[str, Callable[[Path], Detector]] = {"centerface": CenterFace, "yunet": YuNet}
 
 
 def main() -> None:
@@ -42,25 +36,20 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of strange files: their senders are told enough
     try:
         pack = read_pack(settings.pack)
-        networks = prepare(pack, settings.cache or default_cache(), Logged())
-        uvloop.run(run(settings, pack, networks))
+        files = prepare(pack, settings.cache or default_cache(), Logged())
+        uvloop.run(run(settings, pack, files))
     except (PackUnknown, FetchError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
-async def run(settings: Settings, pack: Pack, networks: dict[str, Path]) -> None:
+async def run(settings: Settings, pack: Pack, files: dict[str, Path]) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
-    pipeline = Pipeline(
-        pack,
-        DETECTORS[pack.detection.kind](networks[pack.detection.kind]),
-        Recogniser(networks["recogniser"]).embed,
-        Pool(threads, settings.queue),
-        settings.max_pixels,
-    )
+    pipeline = Pipeline(pack, load(pack, files), Pool(threads, settings.queue), settings.max_pixels)
     await serve(
         settings.listen,
         lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline), server),
         interceptors=[Refusals()],
+        max_request=settings.max_request,
         background=[pipeline.work() for _ in range(threads)],
         ready=pipeline.warm_up(),
     )

@@ -1,4 +1,4 @@
-"""Cuts a face out so that its landmarks lie where the recogniser learnt to expect them."""
+"""Cuts a face out so that its landmarks lie where a network learnt to expect them."""
 
 import cv2
 import numpy as np
@@ -19,6 +19,13 @@ def align(pixels: Pixels, landmarks: Floats, template: npt.NDArray[np.float64], 
     if scale < COARSE:
         pixels, matrix = _averaged(pixels, matrix, scale, size)
     return cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def fit(pixels: Pixels, size: int) -> Pixels:
+    """The whole of an image as a chip, (size, size, 3) RGB: its aspect is not kept."""
+    rows, columns = pixels.shape[:2]
+    shrunk = cv2.resize(pixels, (min(columns, size), min(rows, size)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def similarity(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

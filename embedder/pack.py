@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedder.fetching.archives import Archive, Member
+from embedder.template import Frame, reframed
 
 
 class PackUnknown(Exception):
@@ -25,6 +26,7 @@ class Calibration(NamedTuple):
 class Network(NamedTuple):
     """A network as it is published."""
 
+    name: str  # what it is known as, such as "dlib"
     archive: Archive
     member: Member
     licence: str  # its SPDX name
@@ -39,6 +41,18 @@ class Detection(NamedTuple):
     template: npt.NDArray[np.float64]  # (5, 2): where the landmarks of a face lie on a chip, in pixels
 
 
+class Attribute(NamedTuple):
+    """What a network that tells an attribute of faces takes: chips of its own, as float32, channels first.
+
+    From each colour its mean is taken, and the rest is divided by the deviation.
+    """
+
+    chip_size: int  # width and height, in pixels
+    template: npt.NDArray[np.float64]  # (5, 2): as that of the detection, but on these chips
+    mean: tuple[float, float, float]  # of red, green and blue, in [0, 255]
+    deviation: float
+
+
 @dataclass(frozen=True)
 class Pack:
     """What a file of `embedder/packs` says."""
@@ -48,6 +62,8 @@ class Pack:
     chip_size: int  # width and height of what the recogniser takes, in pixels
     dimension: int  # length of an embedding
     calibration: Calibration
+    age: Attribute | None  # of the network "age": its belief in being 0, 1, 2, ... years old
+    gender: Attribute | None  # of the network "gender": its belief in female and male
     networks: dict[str, Network]  # by their names: "centerface", "yunet", "recogniser", "age", "gender"
 
 
@@ -60,23 +76,44 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
         raise PackUnknown(f"there is no model pack {name!r}; there are: {known}")
     told = tomllib.loads(found[f"{name}.toml"].read_text())
     kind = detector or told["detector"]
+    networks = told["networks"]
+    recogniser = networks["recogniser"]
+    template = np.array(networks[kind]["template"])
+    attributes = {
+        key: _attribute(networks[key], template, _frame(recogniser))
+        for key in ("age", "gender")
+        if key in networks
+    }
     archives = {key: Archive(**value) for key, value in told["archives"].items()}
     return Pack(
         name=told["name"],
-        detection=_detection(kind, told["networks"][kind]),
-        chip_size=told["networks"]["recogniser"]["chip_size"],
-        dimension=told["networks"]["recogniser"]["dimension"],
+        detection=Detection(kind, networks[kind]["min_score"], template),
+        chip_size=recogniser["chip_size"],
+        dimension=recogniser["dimension"],
         calibration=Calibration(**told["calibration"]),
-        networks={key: _network(value, archives) for key, value in told["networks"].items()},
+        age=attributes.get("age"),
+        gender=attributes.get("gender"),
+        networks={key: _network(key, value, archives) for key, value in networks.items()},
     )
 
 
-def _detection(kind: str, told: dict[str, Any]) -> Detection:
-    return Detection(kind, told["min_score"], np.array(told["template"]))
+def _frame(told: dict[str, Any]) -> Frame:
+    return Frame(told["chip_size"], told["padding"])
 
 
-def _network(told: dict[str, Any], archives: dict[str, Archive]) -> Network:
+def _attribute(told: dict[str, Any], template: npt.NDArray[np.float64], of: Frame) -> Attribute:
+    mean = told["mean"]
+    return Attribute(
+        told["chip_size"],
+        reframed(template, of, _frame(told)),
+        (mean[0], mean[1], mean[2]),
+        told["deviation"],
+    )
+
+
+def _network(key: str, told: dict[str, Any], archives: dict[str, Archive]) -> Network:
     return Network(
+        told.get("name", key),
         archives[told["archive"]],
         Member(told["path"], told["sha256"]),
         told["licence"],

@@ -1,88 +1,122 @@
 """From the bytes of an image to what its faces are like."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from embedder.alignment import align
-from embedder.batcher import Batcher
-from embedder.detector import SIDE, Detector, Faces, Floats, Pixels
-from embedder.images import decode
+from embedder.age import Age
+from embedder.detector import SIDE, Faces, Floats, Pixels
+from embedder.finder import Finder, Found
+from embedder.gender import Gender
+from embedder.networks import Networks
 from embedder.pack import Pack
 from embedder.pool import Pool
+from embedder.pose import Pose
+from embedder.search import EVERY, Search, whole
+from embedder.stage import Stage
+from embedder.steps import AGE, GENDER, ORDER, RECOGNISER, Step
 
-BATCH = 16  # chips to a batch, at most; larger ones bring no more on a CPU
-CHIPS = 512  # chips that may wait for the recogniser
+Out = TypeVar("Out")
 
 
 class Analysis(NamedTuple):
-    """An image and its n faces, the largest box first, in pixels of the upright image."""
+    """An image and its n faces, the largest box first, in pixels of the upright image.
+
+    Of chips and all that follows there are n, or none where it was not asked for or cannot be told.
+    """
 
     width: int
     height: int
-    faces: Faces
-    chips: Sequence[Pixels]  # n, or none if neither they nor embeddings were asked for
-    embeddings: Sequence[Floats]  # n vectors of norm 1, or none if they were not asked for
+    faces: Faces  # without landmarks if the whole image was taken for a face
+    chips: Sequence[Pixels]  # of the recogniser
+    embeddings: Sequence[Floats]  # vectors of norm 1
+    ages: Sequence[Age]
+    genders: Sequence[Gender]
+    poses: Sequence[Pose | None]
+    steps: Sequence[Step]  # those that were done, in their order
 
 
 class Pipeline:
-    """Analyses images: in threads up to the chip, and from there in batches with those of other calls.
+    """Analyses images: in threads up to the chips, and from there in batches with those of other calls.
 
-    `embed` makes (n, dimension) unit rows of n chips; `work` must be run as often as it may run at once.
+    `work` must be run as often as each network may run at once.
     """
 
-    def __init__(
-        self,
-        pack: Pack,
-        detector: Detector,
-        embed: Callable[[Sequence[Pixels]], Floats],
-        pool: Pool,
-        max_pixels: int,
-    ) -> None:
+    def __init__(self, pack: Pack, networks: Networks, pool: Pool, max_pixels: int) -> None:
         self.pack = pack
-        self._detector = detector
-        self._embed = embed
+        self._detector = networks.detector
+        self._finder = Finder(networks.detector, pack.detection.min_score, max_pixels)
+        self._recogniser = Stage(RECOGNISER, networks.recogniser)
+        self._age = Stage(AGE, networks.age) if networks.age else None
+        self._gender = Stage(GENDER, networks.gender) if networks.gender else None
         self._pool = pool
-        self._max_pixels = max_pixels
-        self._batcher: Batcher[Pixels, Floats] = Batcher(max_size=BATCH, max_waiting=CHIPS)
 
     async def analyze(
         self,
         image: bytes,
+        search: Search = EVERY,
         *,
-        min_score: float | None = None,
-        max_faces: int | None = None,
         chips: bool = False,
         embeddings: bool = False,
+        ages: bool = False,
+        genders: bool = False,
+        poses: bool = False,
     ) -> Analysis:
-        """The faces that score `min_score` or more (None: as the pack says), `max_faces` at most.
+        """The faces that `search` wants, with what is asked for of each and the pack can tell.
 
         Raises ImageUnreadable, ImageTooLarge and Overloaded.
         """
-        least = self.pack.detection.min_score if min_score is None else min_score
-        found = await self._pool.run(self._look, image, least, max_faces, chips or embeddings)
-        if not embeddings or not found.chips:
-            return found
-        return found._replace(embeddings=await self._batcher.submit(found.chips))
+        recogniser = self._recogniser if embeddings else None
+        age = self._age if ages else None
+        gender = self._gender if genders else None
+        stages = _present(self._recogniser if chips else recogniser, age, gender)
+        found = await self._pool.run(self._finder.find, image, search, stages, poses)
+        steps = list(found.steps)
+        tasks = (
+            asyncio.ensure_future(_answers(recogniser, found, steps)),
+            asyncio.ensure_future(_answers(age, found, steps)),
+            asyncio.ensure_future(_answers(gender, found, steps)),
+        )
+        try:
+            answers = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # once one of them is refused, nobody waits for the others
+                task.cancel()
+        return Analysis(
+            found.width,
+            found.height,
+            found.faces,
+            found.cuts[RECOGNISER].chips if chips and found.cuts else [],
+            *answers,
+            found.poses,
+            sorted(steps, key=lambda step: ORDER.index(step.name)),
+        )
 
     async def work(self) -> None:
-        """Embeds chips until cancelled."""
-        await self._batcher.work(lambda chips: list(self._embed(chips)))
+        """Runs the networks on chips until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for stage in _present(self._recogniser, self._age, self._gender):
+                group.create_task(stage.work())
 
     async def warm_up(self) -> None:
         """Returns once every part has run: the first run of a network takes its time."""
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
-        await self._batcher.submit([image[: self.pack.chip_size, : self.pack.chip_size]])
+        for stage in _present(self._recogniser, self._age, self._gender):
+            await stage.answer(stage.cut(image, whole(image).landmarks))
 
-    def _look(self, data: bytes, min_score: float, max_faces: int | None, cut_out: bool) -> Analysis:
-        image = decode(data, self._max_pixels)
-        found = self._detector.find(image.pixels, min_score)
-        faces = Faces(*(each[:max_faces] for each in found))
-        template, size = self.pack.detection.template, self.pack.chip_size
-        chips = [align(image.pixels, points, template, size) for points in faces.landmarks] if cut_out else []
-        to_file = np.float32(image.width / image.pixels.shape[1])
-        faces = Faces(faces.boxes * to_file, faces.landmarks * to_file, faces.scores)
-        return Analysis(image.width, image.height, faces, chips, [])
+
+async def _answers(stage: Stage[Out] | None, found: Found, steps: list[Step]) -> list[Out]:
+    """What a stage makes of the chips that were cut for it, which is a step."""
+    if stage is None or stage.name not in found.cuts:
+        return []
+    cut = found.cuts[stage.name]
+    answers = await stage.answer(cut.chips)
+    steps.append(Step(stage.name, cut.seconds + answers.seconds))
+    return answers.results
+
+
+def _present(*stages: Stage[Any] | None) -> list[Stage[Any]]:
+    return [stage for stage in stages if stage]

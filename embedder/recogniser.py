@@ -15,8 +15,8 @@ class Recogniser:
     def __init__(self, path: Path) -> None:
         self._session = Session(path)
 
-    def embed(self, chips: Sequence[Pixels]) -> Floats:
-        """(n, dimension) float32, a row of norm 1 for each of n chips, (size, size, 3) uint8 RGB."""
+    def embed(self, chips: Sequence[Pixels]) -> list[Floats]:
+        """A (dimension,) vector of norm 1 for each of n chips, (size, size, 3) uint8 RGB."""
         (rows,) = self._session.run(np.stack(chips))
         norms: Floats = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / norms
+        return list(rows / norms)

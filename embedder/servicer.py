@@ -1,8 +1,9 @@
 """EmbedderService: from wire to values and back."""
 
-from embedder.detector import Floats
-from embedder.pack import Pack
-from embedder.pipeline import Analysis, Pipeline
+from embedder.messages import to_face, to_model
+from embedder.pipeline import Pipeline
+from embedder.search import Search
+from embedder.steps import versions
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceServicer
@@ -13,62 +14,41 @@ from serving.guard import Context
 class Embedder(EmbedderServiceServicer):
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._model = _model(pipeline.pack)
+        self._model = to_model(pipeline.pack)
+        self._versions = versions(pipeline.pack)
 
     async def Analyze(self, request: pb.AnalyzeRequest, _: Context) -> pb.AnalyzeResponse:
-        chips = pb.FACE_OUTPUT_CHIP in request.outputs
         analysis = await self._pipeline.analyze(
             request.image,
-            min_score=_score(request.min_score) if request.HasField("min_score") else None,
-            max_faces=request.max_faces or None,
-            chips=chips,
-            embeddings=pb.FACE_OUTPUT_EMBEDDING in request.outputs,
+            Search(
+                min_score=_score(request.min_score) if request.HasField("min_score") else None,
+                max_faces=request.max_faces or None,
+                min_face_size=request.min_face_size,
+                whole_image=request.whole_image,
+            ),
+            chips=face_pb2.FACE_OUTPUT_CHIP in request.outputs,
+            embeddings=face_pb2.FACE_OUTPUT_EMBEDDING in request.outputs,
+            ages=face_pb2.FACE_OUTPUT_AGE in request.outputs,
+            genders=face_pb2.FACE_OUTPUT_GENDER in request.outputs,
+            poses=face_pb2.FACE_OUTPUT_POSE in request.outputs,
         )
         return pb.AnalyzeResponse(
-            faces=[_face(analysis, each, chips) for each in range(len(analysis.faces.scores))],
+            faces=[to_face(analysis, each) for each in range(len(analysis.faces.scores))],
             model=self._model,
             width=analysis.width,
             height=analysis.height,
+            steps=[
+                face_pb2.Step(name=name, version=self._versions[name], milliseconds=seconds * 1e3)
+                for name, seconds in analysis.steps
+            ],
         )
 
     async def GetModel(self, request: pb.GetModelRequest, _: Context) -> pb.GetModelResponse:
-        return pb.GetModelResponse(model=self._model)
+        steps = [face_pb2.Step(name=name, version=version) for name, version in self._versions.items()]
+        return pb.GetModelResponse(model=self._model, steps=steps)
 
 
 def _score(min_score: float) -> float:
     if not 0 <= min_score <= 1:  # NaN is neither
         raise ArgumentInvalid(f"min_score is {min_score}; it must be between 0 and 1", field="min_score")
     return min_score
-
-
-def _face(analysis: Analysis, each: int, chips: bool) -> face_pb2.Face:
-    left, top, width, height = analysis.faces.boxes[each].tolist()
-    return face_pb2.Face(
-        box=face_pb2.Box(left=left, top=top, width=width, height=height),
-        landmarks=_landmarks(analysis.faces.landmarks[each]),
-        score=analysis.faces.scores[each],
-        embedding=analysis.embeddings[each].tolist() if analysis.embeddings else None,
-        chip=analysis.chips[each].tobytes() if chips else b"",
-    )
-
-
-def _landmarks(points: Floats) -> face_pb2.Landmarks:
-    left_eye, right_eye, nose, left_mouth, right_mouth = (
-        face_pb2.Point(x=x, y=y) for x, y in points.tolist()
-    )
-    return face_pb2.Landmarks(
-        left_eye=left_eye,
-        right_eye=right_eye,
-        nose=nose,
-        left_mouth=left_mouth,
-        right_mouth=right_mouth,
-    )
-
-
-def _model(pack: Pack) -> face_pb2.Model:
-    return face_pb2.Model(
-        name=pack.name,
-        dimension=pack.dimension,
-        chip_size=pack.chip_size,
-        calibration=face_pb2.Calibration(**pack.calibration._asdict()),
-    )

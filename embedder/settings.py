@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from serving.limits import MAX_REQUEST
 from serving.settings import SettingsError, setting
 
 
@@ -20,9 +21,14 @@ class Settings:
     cache: Path | None = setting(  # noqa: RUF009
         "MIEN_CACHE", "folder that keeps the networks; the user's cache folder if unset", None
     )
+    max_request: int = setting(
+        "MIEN_MAX_REQUEST_BYTES",
+        "the largest request, in bytes; set it alike for every process of the mesh",
+        MAX_REQUEST,
+    )
 
     def __post_init__(self) -> None:
-        least = {"threads": 1, "queue": 0, "max_pixels": 1}
+        least = {"threads": 1, "queue": 0, "max_pixels": 1, "max_request": 1}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in least and value is not None and value < least[field.name]:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.rpc import status_pb2
@@ -14,18 +14,26 @@ from serving.status import to_status
 
 log = logging.getLogger(__name__)
 
-# How the callers of one proto service are told of a fault, or of an unforeseen exception: the code of
-# the call and the Status that goes along as its detail.
-Telling = Callable[[Exception, Context], tuple[grpc.StatusCode, status_pb2.Status]]
+
+class Told(NamedTuple):
+    """What a caller is told of a fault, or of an unforeseen exception."""
+
+    code: grpc.StatusCode  # of the call
+    status: status_pb2.Status  # goes along as its detail
+    headers: tuple[tuple[str, str], ...] = ()  # go ahead, as initial metadata
 
 
-def natively(exception: Exception, _: Context) -> tuple[grpc.StatusCode, status_pb2.Status]:
+Telling = Callable[[Exception, Context], Told]
+
+
+def natively(exception: Exception, _: Context) -> Told:
     """A Fault with its code, reason and facts; anything unforeseen as a bare INTERNAL."""
     if isinstance(exception, Fault):
-        return exception.code, to_status(exception)
+        return Told(exception.code, to_status(exception))
     code = grpc.StatusCode.INTERNAL
-    return code, status_pb2.Status(
-        code=code.value[0], message="internal error; the server's log has its trace"
+    return Told(
+        code,
+        status_pb2.Status(code=code.value[0], message="internal error; the server's log has its trace"),
     )
 
 
@@ -55,6 +63,8 @@ async def _told(context: Context, method: str, telling: Telling) -> AsyncIterato
     except Exception as exception:
         if not isinstance(exception, Fault):
             log.exception("%s failed", method)
-        code, status = telling(exception, context)
-        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-        await context.abort(code, status.message)
+        told = telling(exception, context)
+        if told.headers:
+            await context.send_initial_metadata(told.headers)
+        context.set_trailing_metadata((("grpc-status-details-bin", told.status.SerializeToString()),))
+        await context.abort(told.code, told.status.message)

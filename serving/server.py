@@ -10,11 +10,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.guard import ServerInterceptor
+from serving.limits import MAX_REQUEST, largest_message
 
 log = logging.getLogger(__name__)
 
 GRACE = 5.0  # seconds a call in progress may take to end once the process is told to stop
-LARGEST_MESSAGE = 16 << 20  # bytes; above Envoy's limit on a request, so that Envoy's refusal comes first
 
 
 async def serve(
@@ -22,6 +22,7 @@ async def serve(
     register: Callable[[grpc.aio.Server], None],
     *,
     interceptors: Sequence[ServerInterceptor],
+    max_request: int = MAX_REQUEST,
     background: Sequence[Coroutine[Any, Any, None]] = (),
     ready: Coroutine[Any, Any, None] | None = None,
 ) -> None:
@@ -33,8 +34,7 @@ async def serve(
     server = grpc.aio.server(
         interceptors=interceptors,
         options=[
-            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", LARGEST_MESSAGE),
+            *sizes(max_request),
             ("grpc.so_reuseport", 0),  # a port that is taken must be an error, not a coin toss
         ],
     )
@@ -68,6 +68,12 @@ async def serve(
     for task in ended:
         task.result()  # raises what ended it
     log.info("stopped")
+
+
+def sizes(max_request: int) -> list[tuple[str, int]]:
+    """The options of a server or a channel that carries requests of so many bytes."""
+    most = largest_message(max_request)
+    return [("grpc.max_receive_message_length", most), ("grpc.max_send_message_length", most)]
 
 
 async def _say_ready(state: Any, ready: Coroutine[Any, Any, None] | None, listen: str) -> None:

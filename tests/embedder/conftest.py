@@ -1,21 +1,36 @@
 """What the embedder's tests stand on: the real networks, loaded once."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from google.rpc import status_pb2
 from PIL import Image
 
 from embedder.centerface import CenterFace
 from embedder.detector import Detector
 from embedder.fetching.cache import default_cache
+from embedder.networks import Networks, load
 from embedder.pack import Pack, read_pack
+from embedder.pipeline import Pipeline
+from embedder.pool import Pool
 from embedder.preparation import prepare
-from embedder.recogniser import Recogniser
+from embedder.servicer import Embedder
 from embedder.yunet import YuNet
+from mien.v1 import errors_pb2
+from mien.v1.embedder_pb2_grpc import EmbedderServiceStub, add_EmbedderServiceServicer_to_server
+from serving.refusals import Refusals
+from serving.status import from_status
 from tests.photographs import photograph
 
 PHOTOGRAPHS = ("obama", "obama2", "obama3", "obama_partial_face", "obama_partial_face2", "biden", "32bit")
+
+Serving = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +54,8 @@ def yunet(networks: dict[str, Path]) -> Detector:
 
 
 @pytest.fixture(scope="session")
-def recogniser(networks: dict[str, Path]) -> Recogniser:
-    return Recogniser(networks["recogniser"])
+def loaded(pack: Pack, networks: dict[str, Path]) -> Networks:
+    return load(pack, networks)
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +72,43 @@ def saved(image: Image.Image, kind: str = "JPEG", **how: object) -> bytes:
     file = BytesIO()
     image.save(file, kind, **how)
     return file.getvalue()
+
+
+@pytest.fixture
+def serving(pack: Pack, loaded: Networks) -> Serving:
+    """An embedder of our own making, behind a port."""
+
+    @asynccontextmanager
+    async def serving(
+        pool: Pool | None = None,
+        networks: Networks = loaded,
+        pack: Pack = pack,
+        max_pixels: int = 4_000_000,
+    ) -> AsyncIterator[EmbedderServiceStub]:
+        pipeline = Pipeline(pack, networks, pool or Pool(2, 8), max_pixels)
+        server = grpc.aio.server(interceptors=[Refusals()])
+        add_EmbedderServiceServicer_to_server(Embedder(pipeline), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        worker = asyncio.create_task(pipeline.work())
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield EmbedderServiceStub(channel)
+        await server.stop(0)
+        worker.cancel()
+
+    return serving
+
+
+@pytest.fixture
+async def embedder(serving: Serving) -> AsyncIterator[EmbedderServiceStub]:
+    async with serving() as stub:
+        yield stub
+
+
+async def refusal(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    details = dict(refused.value.trailing_metadata())["grpc-status-details-bin"]
+    fault = from_status(status_pb2.Status.FromString(details))
+    assert fault is not None
+    return refused.value.code(), errors_pb2.ErrorReason.Name(fault.reason), fault.facts

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
@@ -45,9 +47,13 @@ async def until(true: Callable[[], object]) -> None:
 
 
 async def submitted(batcher: Batcher[int, int], *items: int) -> "asyncio.Task[list[int]]":
-    task = asyncio.create_task(batcher.submit(items))
+    task = asyncio.create_task(results(batcher, *items))
     await asyncio.sleep(0)
     return task
+
+
+async def results(batcher: Batcher[int, int], *items: int) -> list[int]:
+    return (await batcher.submit(items)).results
 
 
 async def test_what_waits_while_the_worker_is_busy_is_one_batch() -> None:
@@ -67,7 +73,7 @@ async def test_an_idle_worker_waits_for_no_company() -> None:
     worker = Worker()
     worker.go.release(1)
     async with working(batcher, worker):
-        assert await asyncio.wait_for(batcher.submit([1]), 1) == [2]
+        assert await asyncio.wait_for(results(batcher, 1), 1) == [2]
 
 
 async def test_two_workers_draw_from_one_queue() -> None:
@@ -93,7 +99,7 @@ async def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room()
     worker.go.release(9)
     async with working(batcher, worker):
         await asyncio.gather(*waiting)
-        assert await batcher.submit([4]) == [8]
+        assert await results(batcher, 4) == [8]
 
 
 async def test_a_call_larger_than_the_queue_is_taken_when_nothing_waits() -> None:
@@ -140,9 +146,47 @@ async def test_a_batch_that_fails_fails_its_callers_alone(bad: int, fault: type[
     async with working(batcher, worker):
         with pytest.raises(fault):
             await batcher.submit([bad])
-        assert await batcher.submit([5]) == [10]
+        assert await results(batcher, 5) == [10]
 
 
 async def test_nothing_of_nothing() -> None:
     batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
-    assert await batcher.submit([]) == []
+    assert await batcher.submit([]) == ([], 0)
+
+
+async def test_each_call_is_told_its_share_of_the_work_and_not_how_long_it_waited() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=9)
+    one, three = (asyncio.create_task(batcher.submit(items)) for items in ([1], [2, 3, 4]))
+    await asyncio.sleep(0.5)
+    worker = Worker()
+    async with working(batcher, worker):
+        await until(lambda: worker.batches == [[1, 2, 3, 4]])
+        await asyncio.sleep(0.2)
+        worker.go.release()
+        shares = (await one).seconds, (await three).seconds
+    assert shares[1] == pytest.approx(3 * shares[0])
+    assert 0.2 <= sum(shares) < 0.5
+
+
+async def test_waiting_for_a_thread_is_no_work() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=9)
+    worker = Worker()
+    worker.go.release()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    busy = asyncio.create_task(asyncio.to_thread(time.sleep, 0.3))
+    await asyncio.sleep(0)
+    async with working(batcher, worker):
+        assert (await batcher.submit([1])).seconds < 0.1
+    await busy
+
+
+async def test_work_in_several_batches_adds_up() -> None:
+    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=9)
+    worker = Worker()
+    async with working(batcher, worker):
+        answers = asyncio.create_task(batcher.submit([1, 2, 3]))
+        for batches in (1, 2):
+            await until(lambda: len(worker.batches) == batches)  # noqa: B023
+            await asyncio.sleep(0.1)
+            worker.go.release()
+        assert 0.2 <= (await answers).seconds < 0.4

@@ -2,31 +2,24 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from google.rpc import status_pb2
 from PIL import Image
 
-from embedder.detector import Detector
-from embedder.pack import Pack, read_pack
-from embedder.pipeline import Pipeline
+from embedder.networks import Networks, load
+from embedder.pack import read_pack
 from embedder.pool import Pool
-from embedder.recogniser import Recogniser
-from embedder.servicer import Embedder
 from mien.v1 import embedder_pb2 as pb
-from mien.v1 import errors_pb2
-from mien.v1.embedder_pb2_grpc import EmbedderServiceStub, add_EmbedderServiceServicer_to_server
-from serving.refusals import Refusals
-from serving.status import from_status
-from tests.embedder.conftest import saved
+from mien.v1 import face_pb2
+from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
+from tests.embedder.conftest import Serving, refusal, saved
 from tests.photographs import photograph
 
-ALL = (pb.FACE_OUTPUT_EMBEDDING, pb.FACE_OUTPUT_CHIP)
+ALL = (face_pb2.FACE_OUTPUT_EMBEDDING, face_pb2.FACE_OUTPUT_CHIP)
 TURNED = {  # by EXIF orientation, how the file's pixels lie
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,48 +30,6 @@ TURNED = {  # by EXIF orientation, how the file's pixels lie
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-Serving = Callable[..., Any]
-
-
-@pytest.fixture
-def serving(pack: Pack, centerface: Detector, recogniser: Recogniser) -> Serving:
-    """An embedder of our own making, behind a port."""
-
-    @asynccontextmanager
-    async def serving(
-        pool: Pool | None = None,
-        detector: Detector = centerface,
-        pack: Pack = pack,
-        max_pixels: int = 3_000_000,
-    ) -> AsyncIterator[EmbedderServiceStub]:
-        pipeline = Pipeline(pack, detector, recogniser.embed, pool or Pool(2, 8), max_pixels)
-        server = grpc.aio.server(interceptors=[Refusals()])
-        add_EmbedderServiceServicer_to_server(Embedder(pipeline), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        worker = asyncio.create_task(pipeline.work())
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield EmbedderServiceStub(channel)
-        await server.stop(0)
-        worker.cancel()
-
-    return serving
-
-
-@pytest.fixture
-async def embedder(serving: Serving) -> AsyncIterator[EmbedderServiceStub]:
-    async with serving() as stub:
-        yield stub
-
-
-async def refusal(call: Any) -> tuple[grpc.StatusCode, str, dict[str, str]]:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    details = dict(refused.value.trailing_metadata())["grpc-status-details-bin"]
-    fault = from_status(status_pb2.Status.FromString(details))
-    assert fault is not None
-    return refused.value.code(), errors_pb2.ErrorReason.Name(fault.reason), fault.facts
 
 
 async def test_the_model_is_told(embedder: EmbedderServiceStub) -> None:
@@ -109,10 +60,10 @@ async def test_an_image_becomes_its_faces(embedder: EmbedderServiceStub, portrai
 async def test_only_what_was_asked_for_is_answered(
     embedder: EmbedderServiceStub, portrait: Image.Image
 ) -> None:
-    for outputs in ((), (pb.FACE_OUTPUT_UNSPECIFIED,), ALL[:1], ALL[1:]):
+    for outputs in ((), (face_pb2.FACE_OUTPUT_UNSPECIFIED,), ALL[:1], ALL[1:]):
         (face,) = (await embedder.Analyze(pb.AnalyzeRequest(image=saved(portrait), outputs=outputs))).faces
-        assert bool(face.embedding) == (pb.FACE_OUTPUT_EMBEDDING in outputs)
-        assert bool(face.chip) == (pb.FACE_OUTPUT_CHIP in outputs)
+        assert bool(face.embedding) == (face_pb2.FACE_OUTPUT_EMBEDDING in outputs)
+        assert bool(face.chip) == (face_pb2.FACE_OUTPUT_CHIP in outputs)
 
 
 async def test_the_same_person_is_nearer_than_another(embedder: EmbedderServiceStub) -> None:
@@ -200,10 +151,10 @@ async def test_bad_images_are_refused_with_their_reason(embedder: EmbedderServic
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_IMAGE_UNREADABLE")
     _, reason, _ = await refusal(embedder.Analyze(pb.AnalyzeRequest()))
     assert reason == "ERROR_REASON_IMAGE_UNREADABLE"
-    large = saved(Image.new("RGB", (2001, 1500)), "PNG")
+    large = saved(Image.new("RGB", (2001, 2000)), "PNG")
     code, reason, facts = await refusal(embedder.Analyze(pb.AnalyzeRequest(image=large)))
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "ERROR_REASON_IMAGE_TOO_LARGE")
-    assert facts == {"width": "2001", "height": "1500", "max_pixels": "3000000"}
+    assert facts == {"width": "2001", "height": "2000", "max_pixels": "4000000"}
 
 
 async def test_when_every_place_is_taken_a_call_is_refused_at_once(
@@ -222,17 +173,17 @@ async def test_when_every_place_is_taken_a_call_is_refused_at_once(
 
 
 async def test_whose_caller_has_gone_is_not_computed(
-    serving: Serving, centerface: Detector, portrait: Image.Image
+    serving: Serving, loaded: Networks, portrait: Image.Image
 ) -> None:
     looked = []
 
     class Watched:
         def find(self, *asked: Any) -> Any:
             looked.append(asked)
-            return centerface.find(*asked)
+            return loaded.detector.find(*asked)
 
     pool, go = Pool(threads=1, waiting=3), threading.Event()
-    async with serving(pool, Watched()) as stub:
+    async with serving(pool, loaded._replace(detector=Watched())) as stub:
         busy = asyncio.create_task(pool.run(go.wait, 5))
         request = pb.AnalyzeRequest(image=saved(portrait))
         with pytest.raises(grpc.aio.AioRpcError, match="DEADLINE"):
@@ -261,10 +212,11 @@ async def test_calls_at_once_are_answered_as_alone(
 
 
 async def test_the_other_detector_serves_too(
-    serving: Serving, embedder: EmbedderServiceStub, yunet: Detector, portrait: Image.Image
+    serving: Serving, embedder: EmbedderServiceStub, networks: dict[str, Path], portrait: Image.Image
 ) -> None:
     request = pb.AnalyzeRequest(image=saved(portrait), outputs=ALL[:1])
     (face,) = (await embedder.Analyze(request)).faces
-    async with serving(detector=yunet, pack=read_pack("open", "yunet")) as stub:
+    pack = read_pack("open", "yunet")
+    async with serving(networks=load(pack, networks), pack=pack) as stub:
         (other,) = (await stub.Analyze(request)).faces
     assert np.dot(face.embedding, other.embedding) > 0.98

@@ -1,0 +1,28 @@
+"""Networks that believe something of a face, such as its age."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import cv2
+
+from embedder.detector import Floats, Pixels
+from embedder.pack import Attribute
+from embedder.session import Session
+
+Out = TypeVar("Out")
+
+
+class AttributeNetwork(Generic[Out]):
+    """May be used from several threads at once. `read` makes sense of what it believes of one face."""
+
+    def __init__(self, path: Path, takes: Attribute, read: Callable[[Floats], Out]) -> None:
+        self._session = Session(path)
+        self._takes = takes
+        self._read = read
+
+    def look(self, chips: Sequence[Pixels]) -> list[Out]:
+        """What each of n chips shows; they are (size, size, 3) uint8 RGB, of the size it takes."""
+        scale, mean = 1 / self._takes.deviation, self._takes.mean
+        (beliefs,) = self._session.run(cv2.dnn.blobFromImages(chips, scale, mean=mean))
+        return [self._read(belief) for belief in beliefs]

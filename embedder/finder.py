@@ -1,0 +1,70 @@
+"""Finds the faces of an image and cuts them out: what a single thread does of an analysis."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedder.detector import Detector, Faces, Pixels
+from embedder.images import Image, decode
+from embedder.pose import Pose, to_pose
+from embedder.search import Search, chosen, whole
+from embedder.stage import Stage
+from embedder.steps import DETECTOR, POSE, Step, timed
+
+
+class Cut(NamedTuple):
+    """The chips of an image's faces for one stage."""
+
+    chips: list[Pixels]  # of each face; none only if there is no face
+    seconds: float  # of work on them
+
+
+class Found(NamedTuple):
+    """An image and its n faces, the largest box first, in pixels of the upright image."""
+
+    width: int
+    height: int
+    faces: Faces
+    poses: list[Pose | None]  # n, or none
+    cuts: dict[str, Cut]  # by the names of the stages
+    steps: list[Step]  # those that were done
+
+
+class Finder:
+    """Looks for faces with `detector`, which score `min_score` unless a search says otherwise."""
+
+    def __init__(self, detector: Detector, min_score: float, max_pixels: int) -> None:
+        self._detector = detector
+        self._min_score = min_score
+        self._max_pixels = max_pixels
+
+    def find(self, data: bytes, search: Search, stages: Sequence[Stage[Any]], poses: bool) -> Found:
+        """The faces that `search` wants in the image file `data`, cut out for each of `stages`.
+
+        Raises ImageUnreadable and ImageTooLarge.
+        """
+        image = decode(data, self._max_pixels)
+        faces, steps = self._faces(image, search)
+        to_file = np.float32(image.width / image.pixels.shape[1])
+        faces = chosen(faces, search, to_file)
+        cuts = {}
+        for stage in stages if len(faces.scores) else []:
+            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces.landmarks))
+        faces = Faces(faces.boxes * to_file, faces.landmarks * to_file, faces.scores)
+        turned: list[Pose | None] = []
+        if poses and len(faces.landmarks):
+            turned, seconds = timed(_poses, image, faces)
+            steps.append(Step(POSE, seconds))
+        return Found(image.width, image.height, faces, turned, cuts, steps)
+
+    def _faces(self, image: Image, search: Search) -> tuple[Faces, list[Step]]:
+        if search.whole_image:
+            return whole(image.pixels), []
+        least = self._min_score if search.min_score is None else search.min_score
+        faces, seconds = timed(self._detector.find, image.pixels, least)
+        return faces, [Step(DETECTOR, seconds)]
+
+
+def _poses(image: Image, faces: Faces) -> list[Pose | None]:
+    return [to_pose(each, image.width, image.height) for each in faces.landmarks]

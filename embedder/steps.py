@@ -1,0 +1,36 @@
+"""The steps of an analysis: what does each of them, and how long it took."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from embedder.pack import Pack
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DETECTOR, RECOGNISER, AGE, GENDER, POSE = ORDER = ("detector", "recogniser", "age", "gender", "pose")
+
+
+class Step(NamedTuple):
+    """What was done, and the seconds of work on it."""
+
+    name: str  # one of ORDER
+    seconds: float
+
+
+def versions(pack: Pack) -> dict[str, str]:
+    """By the names of the steps that a pack can do, in ORDER, what does them, as mien.v1.Step says."""
+    networks = {
+        DETECTOR: pack.networks[pack.detection.kind],
+        **{step: pack.networks[step] for step in (RECOGNISER, AGE, GENDER) if step in pack.networks},
+    }
+    named = {step: f"{each.name}@{each.member.sha256[:8]}" for step, each in networks.items()}
+    return {step: f"{pack.name}/{name}" for step, name in (named | {POSE: "landmarks"}).items()}
+
+
+def timed(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> tuple[R, float]:
+    """What `call` returns, and the seconds it took."""
+    began = time.perf_counter()
+    result = call(*args, **kwargs)
+    return result, time.perf_counter() - began
