@@ -12,19 +12,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+MIEN = [sys.executable, "-m", "mien"]
+
 
 class Running(NamedTuple):
     address: str  # of REST and gRPC
     embedder: str  # address of the embedder itself
+    data: str  # the folder of its data
     key: str  # of an empty gallery
+
+    def new_key(self, kind: str) -> str:
+        """The key of a new service of this type."""
+        return _create_service(f"bench {kind}", kind, self.data)
 
 
 @contextmanager
 def running() -> Iterator[Running]:
     """One embedder and one classifier behind Envoy, as a user starts them."""
-    mien = [sys.executable, "-m", "mien"]
     with TemporaryDirectory(prefix="mien-bench-", ignore_cleanup_errors=True) as data:
-        command = [*mien, "up", "--port", "0", "--data", data]
+        command = [*MIEN, "up", "--port", "0", "--data", data]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout
@@ -35,10 +41,14 @@ def running() -> Iterator[Running]:
                     raise SystemExit("the mesh did not start; `mien up` says why")
                 # The log must be read on, or the mesh waits for room in the pipe.
                 threading.Thread(target=process.stdout.read, daemon=True).start()
-                made = [*mien, "services", "create", "bench", "--type", "recognition", "--data", data]
-                key = subprocess.run(made, check=True, capture_output=True, text=True).stdout.strip()
                 ports = json.loads((Path(data) / "mesh.json").read_text())["ports"]
-                yield Running(said[1], f"127.0.0.1:{ports['embedder-1']}", key)
+                key = _create_service("bench", "recognition", data)
+                yield Running(said[1], f"127.0.0.1:{ports['embedder-1']}", data, key)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(15)
+
+
+def _create_service(name: str, kind: str, data: str) -> str:
+    command = [*MIEN, "services", "create", name, "--type", kind, "--data", data]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
