@@ -11,45 +11,50 @@ from classifier.keys import Keys
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
+from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
+from classifier.rest.upload import Limits
 from classifier.settings import Settings
+from classifier.verification import Verification
 from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
 from mien.v1.recognition_pb2_grpc import add_RecognitionServiceServicer_to_server
 from serving import logs
 from serving.refusals import Refusals
-from serving.server import LARGEST_MESSAGE, serve
+from serving.server import serve, sizes
 from serving.settings import read_settings
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
 
 # After an embedder or Envoy was away, the channel tries again this soon, at most.
-CHANNEL = [
-    ("grpc.max_send_message_length", LARGEST_MESSAGE),
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-]
+SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 
 
 async def main(settings: Settings) -> None:
     async with (
         Database(settings.database_url) as database,
-        grpc.aio.insecure_channel(settings.embedder, CHANNEL) as channel,
+        grpc.aio.insecure_channel(settings.embedder, [*SOON, *sizes(settings.max_request)]) as channel,
     ):
-        analyses, store, galleries = Analyses(channel), GalleryStore(database), Galleries(database)
+        analyses, store = Analyses(channel, settings.max_request), GalleryStore(database)
+        galleries, keys = Galleries(database), Keys(database)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, store)
+        verification = Verification(analyses, store)
+        limits = Limits(settings.max_file, settings.max_request)
+        compreface = CompreFace(Parts(analyses, recognition, verification, enrolment, store, keys, limits))
 
         def register(server: grpc.aio.Server) -> None:
-            add_RecognitionServiceServicer_to_server(RecognitionServicer(recognition), server)
+            add_RecognitionServiceServicer_to_server(
+                RecognitionServicer(analyses, recognition, verification), server
+            )
             add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, store), server)
-            add_CompreFaceServiceServicer_to_server(CompreFace(recognition, enrolment, store), server)
+            add_CompreFaceServiceServicer_to_server(compreface, server)
 
         await serve(
             settings.listen,
             register,
-            interceptors=[Refusals({"mien.rest.v1.CompreFaceService": tell}), Keys(database)],
+            interceptors=[Refusals({"mien.rest.v1.CompreFaceService": tell}), keys],
+            max_request=settings.max_request,
             background=[Follower(database, galleries.catch_up).run()],
             ready=database.migrated(),
         )

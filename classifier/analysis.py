@@ -1,16 +1,17 @@
 """Asks an embedder what faces an image shows, and checks what it answers."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 import numpy as np
 from grpc_status import rpc_status
-from numpy.typing import NDArray
 
+from classifier.faces import Age, Box, Floats, Found, Gender, Model, Pose, Step
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
-from serving.faults import EmbedderUnavailable
+from serving.faults import EmbedderUnavailable, ImageTooLarge
 from serving.status import from_status
 
 if TYPE_CHECKING:
@@ -19,65 +20,74 @@ if TYPE_CHECKING:
 PATIENCE = 30.0  # seconds
 
 
-class Box(NamedTuple):
-    """In pixels of the upright image."""
+class Wanted(NamedTuple):
+    """Which faces of an image are wanted, and what of each; as AnalyzeRequest says."""
 
-    left: float
-    top: float
-    width: float
-    height: float
+    min_score: float | None = None
+    max_faces: int = 0
+    min_face_size: int = 0
+    whole_image: bool = False
+    outputs: Collection["face_pb2.FaceOutput.ValueType"] = ()
 
-
-class Found(NamedTuple):
-    """A face of an image."""
-
-    box: Box
-    landmarks: NDArray[np.float32]  # (5, 2): x, y in pixels, in the order of the contract's Landmarks
-    score: float
-    embedding: NDArray[np.float32]  # (dimension,), norm 1
-
-
-class Model(NamedTuple):
-    name: str
-    dimension: int
-    chip_size: int
-    threshold: float
-    steepness: float
-
-    def similarity(self, cosine: float) -> float:
-        """In [0, 1], by the formula of the contract's Calibration."""
-        distance = np.sqrt(max(0.0, 2 - 2 * cosine))
-        return float((np.tanh((self.threshold - distance) * self.steepness) + 1) / 2)
+    def embedded(self) -> "Wanted":
+        """The same, and their embeddings."""
+        return self._replace(outputs={*self.outputs, face_pb2.FACE_OUTPUT_EMBEDDING})
 
 
 class Analysis(NamedTuple):
     faces: list[Found]  # the largest first
     model: Model
+    steps: list[Step]
 
 
 class Analyses:
     """Calls the embedders through one channel; who is behind it balances them."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._embedder: EmbedderServiceAsyncStub = EmbedderServiceStub(channel)
 
-    async def analyze(self, image: bytes, *, min_score: float | None, max_faces: int) -> Analysis:
-        """The faces of an image file, at most `max_faces` (0: all), with their embeddings.
+    async def analyze(self, image: bytes, wanted: Wanted) -> Analysis:
+        """The faces of an image file.
 
         Raises ImageUnreadable, ImageTooLarge, Overloaded and what else the embedder refuses, and
         EmbedderUnavailable if none answers.
         """
+        if len(image) > self._max_bytes:
+            raise ImageTooLarge(
+                f"the image is {len(image)} bytes; send at most {self._max_bytes}",
+                bytes=len(image),
+                max_bytes=self._max_bytes,
+            )
         request = pb.AnalyzeRequest(
-            image=image, min_score=min_score, max_faces=max_faces, outputs=[pb.FACE_OUTPUT_EMBEDDING]
+            image=image,
+            min_score=wanted.min_score,
+            max_faces=wanted.max_faces,
+            outputs=wanted.outputs,
+            min_face_size=wanted.min_face_size,
+            whole_image=wanted.whole_image,
         )
         try:
             answer = await self._embedder.Analyze(request, timeout=PATIENCE)
         except grpc.aio.AioRpcError as error:
-            status = rpc_status.from_call(error)
-            fault = from_status(status) if status else None
-            raise fault or EmbedderUnavailable("no embedder answered; try again with backoff") from error
+            raise _fault(error) from error
         model = _model(answer.model)
-        return Analysis([_found(face, model) for face in answer.faces], model)
+        dimension = model.dimension if face_pb2.FACE_OUTPUT_EMBEDDING in wanted.outputs else 0
+        return Analysis([_found(face, dimension) for face in answer.faces], model, _steps(answer.steps))
+
+    async def model(self) -> tuple[Model, list[Step]]:
+        """The model that embedders serve, and what it can do. Raises as `analyze` does."""
+        try:
+            answer = await self._embedder.GetModel(pb.GetModelRequest(), timeout=PATIENCE)
+        except grpc.aio.AioRpcError as error:
+            raise _fault(error) from error
+        return _model(answer.model), _steps(answer.steps)
+
+
+def _fault(error: grpc.aio.AioRpcError) -> Exception:
+    status = rpc_status.from_call(error)
+    fault = from_status(status) if status else None
+    return fault or EmbedderUnavailable("no embedder answered; try again with backoff")
 
 
 def _model(model: face_pb2.Model) -> Model:
@@ -85,15 +95,34 @@ def _model(model: face_pb2.Model) -> Model:
     return Model(model.name, model.dimension, model.chip_size, calibration.threshold, calibration.steepness)
 
 
-def _found(face: face_pb2.Face, model: Model) -> Found:
+def _steps(steps: Collection[face_pb2.Step]) -> list[Step]:
+    return [Step(step.name, step.version, step.milliseconds) for step in steps]
+
+
+def _found(face: face_pb2.Face, dimension: int) -> Found:
     embedding = np.array(face.embedding, np.float32)
     # What goes into a gallery stays there: an embedder that errs must not get that far.
-    if embedding.shape != (model.dimension,) or not abs(float(embedding @ embedding) - 1) < 1e-3:
+    if embedding.shape != (dimension,) or (dimension and not abs(float(embedding @ embedding) - 1) < 1e-3):
         raise ValueError("an embedder answered an embedding of the wrong size or norm")
-    points = face.landmarks
-    landmarks = [
-        (point.x, point.y)
-        for point in (points.left_eye, points.right_eye, points.nose, points.left_mouth, points.right_mouth)
-    ]
-    box = Box(face.box.left, face.box.top, face.box.width, face.box.height)
-    return Found(box, np.array(landmarks, np.float32), face.score, embedding)
+    age, gender, pose = face.age, face.gender, face.pose
+    return Found(
+        Box(face.box.left, face.box.top, face.box.width, face.box.height),
+        _points(face.landmarks) if face.HasField("landmarks") else None,
+        face.score,
+        embedding,
+        face.chip,
+        Age(age.low, age.high, age.probability) if face.HasField("age") else None,
+        Gender(gender.sex == face_pb2.SEX_MALE, gender.probability) if face.HasField("gender") else None,
+        Pose(pose.pitch, pose.yaw, pose.roll) if face.HasField("pose") else None,
+    )
+
+
+def _points(landmarks: face_pb2.Landmarks) -> Floats:
+    points = (
+        landmarks.left_eye,
+        landmarks.right_eye,
+        landmarks.nose,
+        landmarks.left_mouth,
+        landmarks.right_mouth,
+    )
+    return np.array([(point.x, point.y) for point in points], np.float32)

@@ -1,12 +1,50 @@
 """Reads the fields of native requests: from here on a value is of its type and in its range."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
+from classifier.analysis import Wanted
+from classifier.recognition import Search
+from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
 from serving.faults import ArgumentInvalid
 
 LONGEST_NAME = 255  # characters
 PAGE_SIZE = 100
 LARGEST_PAGE = 1000
+MOST_MATCHES = 1000
+MOST_IDS = 10_000
+
+
+def wanted(
+    request: recognition_pb2.DetectRequest
+    | recognition_pb2.RecognizeRequest
+    | recognition_pb2.VerifyRequest
+    | recognition_pb2.VerifyFaceRequest,
+) -> Wanted:
+    """What a request asks of an image. An output that this server does not know is passed over."""
+    known = face_pb2.FaceOutput.values()
+    return Wanted(
+        min_score(request.min_score if request.HasField("min_score") else None),
+        request.max_faces,
+        request.min_face_size,
+        outputs=[each for each in request.outputs if each in known],
+    )
+
+
+def enrolled(request: gallery_pb2.AddFaceRequest) -> Wanted:
+    """What a request asks of an image to enrol."""
+    score = min_score(request.min_score if request.HasField("min_score") else None)
+    return Wanted(score, min_face_size=request.min_face_size)
+
+
+def search(
+    request: recognition_pb2.RecognizeRequest | recognition_pb2.RecognizeEmbeddingsRequest,
+) -> Search:
+    """What a request asks of a gallery."""
+    count = request.max_matches if request.HasField("max_matches") else 1
+    if not 0 <= request.min_similarity <= 1:  # NaN is neither
+        raise ArgumentInvalid("min_similarity is a number from 0 to 1", field="min_similarity")
+    return Search(in_range("max_matches", count, 1, MOST_MATCHES), min_similarity=request.min_similarity)
 
 
 def min_score(value: float | None) -> float | None:
@@ -21,20 +59,27 @@ def in_range(field: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def subject(name: str) -> str:
+def subject(name: str, field: str = "subject") -> str:
     if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
         raise ArgumentInvalid(
-            f"subject is a name of 1 to {LONGEST_NAME} characters, not all blank, none of them NUL",
-            field="subject",
+            f"{field} is a name of 1 to {LONGEST_NAME} characters, not all blank, none of them NUL",
+            field=field,
         )
     return name
 
 
-def face_id(text: str) -> UUID:
+def face_id(text: str, field: str = "face_id") -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise ArgumentInvalid("face_id is a UUID, as AddFace answered it", field="face_id") from None
+        raise ArgumentInvalid(f"{field} is a UUID, as AddFace answered it", field=field) from None
+
+
+def face_ids(texts: Iterable[str]) -> list[UUID]:
+    ids = [face_id(text, "face_ids") for text in texts]
+    if not 1 <= len(ids) <= MOST_IDS:
+        raise ArgumentInvalid(f"face_ids has 1 to {MOST_IDS} ids", field="face_ids")
+    return ids
 
 
 def page_number(token: str) -> int:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from classifier.analysis import Analyses
+from classifier.analysis import Analyses, Wanted
 from serving.faults import NoFace, SeveralFaces
 from store.gallery import GalleryStore, StoredFace
 
@@ -13,14 +13,14 @@ class Enrolment:
         self._store = store
 
     async def add_face(
-        self, gallery_id: UUID, image: bytes, subject: str, *, min_score: float | None
+        self, gallery_id: UUID, image: bytes, subject: str, wanted: Wanted
     ) -> tuple[StoredFace, int]:
         """Keeps the face of an image file under a subject; returns it and the gallery's new revision.
 
         Raises NoFace, SeveralFaces, ModelMismatch, and the faults of Analyses.analyze and of the store.
         """
         # Two tell as well as all that there is more than one.
-        analysis = await self._analyses.analyze(image, min_score=min_score, max_faces=2)
+        analysis = await self._analyses.analyze(image, wanted.embedded()._replace(max_faces=2))
         if not analysis.faces:
             raise NoFace("the image shows no face; send one that does, or lower min_score")
         if len(analysis.faces) > 1:

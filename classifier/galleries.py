@@ -90,8 +90,13 @@ class Galleries:
 def after(view: View, news: Changes) -> View:
     """The gallery after these changes. Those that it has already make no difference."""
     changes = [change for change in news.changes if change.revision > view.revision]
-    gone = {change.id for change in changes if change.id and change.kind != "face added"}
+    gone = {change.id for change in changes if change.id and change.kind in ("face erased", "subject erased")}
     matrix = empty() if any(change.kind == "cleared" for change in changes) else view.matrix
+    for change in changes:  # a subject that has been erased since has no name, and goes below
+        if change.kind == "subject renamed" and change.id:
+            matrix = matrix.renamed(change.id, change.name or "")
+        if change.kind == "subject merged" and change.id and change.merged_into:
+            matrix = matrix.merged(change.id, change.merged_into, change.name or "")
     if gone:
         matrix = matrix.without(faces=gone, subjects=gone)
     # A face that has been erased since has lost its row, and is None here.

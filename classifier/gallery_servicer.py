@@ -20,10 +20,8 @@ class GalleryServicer(GalleryServiceServicer):
         self._store = store
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
-        subject = edges.subject(request.subject)
-        min_score = edges.min_score(request.min_score if request.HasField("min_score") else None)
         face, revision = await self._enrolment.add_face(
-            gallery(), request.image, subject, min_score=min_score
+            gallery(), request.image, edges.subject(request.subject), edges.enrolled(request)
         )
         return pb.AddFaceResponse(face=stored_face(face), revision=revision)
 
@@ -43,6 +41,10 @@ class GalleryServicer(GalleryServiceServicer):
     async def DeleteFace(self, request: pb.DeleteFaceRequest, context: Context) -> pb.DeleteFaceResponse:
         erased = await self._store.erase_face(gallery(), edges.face_id(request.face_id))
         return pb.DeleteFaceResponse(subject=erased.subject, revision=erased.revision)
+
+    async def DeleteFaces(self, request: pb.DeleteFacesRequest, context: Context) -> pb.DeleteFacesResponse:
+        faces, revision = await self._store.erase_faces(gallery(), edges.face_ids(request.face_ids))
+        return pb.DeleteFacesResponse(faces=[stored_face(face) for face in faces], revision=revision)
 
     async def GetFaceImage(self, request: pb.GetFaceImageRequest, context: Context) -> httpbody_pb2.HttpBody:
         image = await self._store.image(gallery(), edges.face_id(request.face_id))
@@ -64,6 +66,14 @@ class GalleryServicer(GalleryServiceServicer):
         return pb.ListSubjectsResponse(
             subjects=names[:size], next_page_token=names[size - 1] if len(names) > size else ""
         )
+
+    async def RenameSubject(
+        self, request: pb.RenameSubjectRequest, context: Context
+    ) -> pb.RenameSubjectResponse:
+        renamed = await self._store.rename_subject(
+            gallery(), request.subject, edges.subject(request.new_subject, "new_subject")
+        )
+        return pb.RenameSubjectResponse(**renamed._asdict())
 
     async def DeleteSubject(
         self, request: pb.DeleteSubjectRequest, context: Context

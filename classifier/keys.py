@@ -6,11 +6,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import grpc
+from google.protobuf import descriptor_pool
 
+from mien.v1 import access_pb2
 from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown
 from serving.guard import Context, ServerInterceptor, guarded
 from store.database import Database
@@ -20,13 +23,14 @@ HEADER = "x-api-key"
 REMEMBERED = 10_000  # keys
 LIFETIME = 1.0  # seconds a key is believed without asking Postgres: a revoked key opens no longer
 
-# The service type that each proto service's callers need a key of; None: no key.
-NEEDED: Mapping[str, ServiceType | None] = {
-    "mien.v1.RecognitionService": "recognition",
-    "mien.v1.GalleryService": "recognition",
-    "mien.rest.v1.CompreFaceService": "recognition",
-    "grpc.health.v1.Health": None,
+# The service type whose key opens an RPC, as the contract says of it; None: no key is needed.
+TYPES: Mapping[int, ServiceType | None] = {
+    access_pb2.ACCESS_ANYBODY: None,
+    access_pb2.ACCESS_RECOGNITION: "recognition",
+    access_pb2.ACCESS_DETECTION: "detection",
+    access_pb2.ACCESS_VERIFICATION: "verification",
 }
+HEALTH = "/grpc.health.v1.Health/"  # open to anybody
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _caller: ContextVar[Service] = ContextVar("caller")
@@ -44,6 +48,13 @@ def gallery() -> UUID:
     return gallery_id
 
 
+@cache
+def needed_for(method: str) -> ServiceType | None:
+    """What type of key opens the RPC of a path such as "/mien.v1.GalleryService/AddFace"; None: none."""
+    rpc = descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))
+    return TYPES[rpc.GetOptions().Extensions[access_pb2.access]]  # one without a rule stays shut
+
+
 class Keys(ServerInterceptor):
     """Lets a call in if its key opens a service of the type it needs."""
 
@@ -53,21 +64,16 @@ class Keys(ServerInterceptor):
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         handler = await continuation(details)
-        if handler is None:
-            return None
-        needed = NEEDED[details.method.split("/")[1]]  # a service without a rule is a bug, and stays shut
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
+        needed = needed_for(details.method)
         return guarded(handler, lambda context: self._let_in(context, needed)) if needed else handler
 
-    @asynccontextmanager
-    async def _let_in(self, context: Context, needed: ServiceType) -> AsyncIterator[None]:
-        service = await self._service(dict(context.invocation_metadata() or ()).get(HEADER), needed)
-        token = _caller.set(service)
-        try:
-            yield
-        finally:
-            _caller.reset(token)
+    async def opened(self, key: str | bytes | None, needed: ServiceType) -> Service:
+        """The service of this type that the key opens.
 
-    async def _service(self, key: str | bytes | None, needed: ServiceType) -> Service:
+        Raises ApiKeyMissing, ApiKeyMalformed, ApiKeyUnknown, StoreUnavailable.
+        """
         if not key:
             raise ApiKeyMissing(f"send the service's API key as {HEADER}")
         if not isinstance(key, str) or not _UUID.fullmatch(key):
@@ -76,6 +82,15 @@ class Keys(ServerInterceptor):
         if service is None or service.type != needed:
             raise ApiKeyUnknown(f"no {needed} service has this API key", service_type=needed)
         return service
+
+    @asynccontextmanager
+    async def _let_in(self, context: Context, needed: ServiceType) -> AsyncIterator[None]:
+        service = await self.opened(dict(context.invocation_metadata() or ()).get(HEADER), needed)
+        token = _caller.set(service)
+        try:
+            yield
+        finally:
+            _caller.reset(token)
 
     async def _find(self, key_hash: bytes) -> Service | None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """A gallery as one matrix: what a search reads, and how it changes meanwhile."""
 
 from collections.abc import Collection
+from copy import copy
 from typing import NamedTuple
 from uuid import UUID
 
@@ -69,6 +70,14 @@ class Matrix:
         kept = np.flatnonzero(~gone)
         return Matrix(room.part(kept, max(len(kept), _LEAST_ROOM), room.embeddings.shape[1]), len(kept))
 
+    def renamed(self, subject: UUID, name: str) -> "Matrix":
+        """The matrix where this subject is called so."""
+        return Matrix(self._room.renamed(subject.bytes, name), self._count)
+
+    def merged(self, subject: UUID, into: UUID, name: str) -> "Matrix":
+        """The matrix where the faces of one subject are those of another, which is called so."""
+        return Matrix(self._room.merged(subject.bytes, into.bytes, name), self._count)
+
     def search(self, probes: Floats, count: int, *, distinct: bool) -> list[list[Hit]]:
         """For each probe, a row of norm 1, the `count` most similar faces, the best first.
 
@@ -136,9 +145,28 @@ class _Room:
         np.take(self.embeddings, rows, axis=0, out=room.embeddings[: room.filled], mode="clip")
         room.faces[: room.filled] = self.faces[rows]
         kept, room.subjects[: room.filled] = np.unique(self.subjects[rows], return_inverse=True)
-        ids = list(self.numbers)  # in the order of their numbers
+        ids = {number: subject for subject, number in self.numbers.items()}
         room.names = [self.names[number] for number in kept]
         room.numbers = {ids[number]: place for place, number in enumerate(kept)}
+        return room
+
+    def renamed(self, subject: bytes, name: str) -> "_Room":
+        """A room of the same rows, with names of its own."""
+        room = copy(self)
+        if subject in self.numbers:
+            room.names = list(self.names)
+            room.names[self.numbers[subject]] = name
+        return room
+
+    def merged(self, subject: bytes, into: bytes, name: str) -> "_Room":
+        """A room of the same rows, some of them of another subject."""
+        if subject not in self.numbers:
+            return self
+        room = self.renamed(subject, "")  # its name is no more
+        room.numbers = dict(self.numbers)
+        old, new = room.numbers.pop(subject), room.numbers.setdefault(into, len(room.names))
+        room.names[new:] = [name, *room.names[new + 1 :]]
+        room.subjects = np.where(self.subjects == old, np.int32(new), self.subjects)
         return room
 
 

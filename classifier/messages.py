@@ -1,24 +1,26 @@
 """Values as messages of the native contract."""
 
-from classifier.analysis import Found, Model
+from collections.abc import Iterable
+
+from classifier.faces import Age, Floats, Found, Gender, Model, Pose, Step
+from classifier.recognition import Match
+from classifier.verification import ComparedFace, Likeness
 from mien.v1 import face_pb2 as pb
-from mien.v1 import gallery_pb2
+from mien.v1 import gallery_pb2, recognition_pb2
 from store.gallery import StoredFace
 
 
-def found_face(found: Found, *, with_embedding: bool) -> pb.Face:
-    points = [pb.Point(x=x, y=y) for x, y in found.landmarks.tolist()]
+def face(found: Found, asked: Iterable[int]) -> pb.Face:
+    """The embedding, which is computed for every comparison, only if it was asked for."""
     return pb.Face(
         box=pb.Box(**found.box._asdict()),
-        landmarks=pb.Landmarks(
-            left_eye=points[0],
-            right_eye=points[1],
-            nose=points[2],
-            left_mouth=points[3],
-            right_mouth=points[4],
-        ),
+        landmarks=None if found.landmarks is None else _landmarks(found.landmarks),
         score=found.score,
-        embedding=found.embedding.tolist() if with_embedding else [],
+        embedding=found.embedding.tolist() if pb.FACE_OUTPUT_EMBEDDING in asked else [],
+        chip=found.chip,
+        age=found.age and _age(found.age),
+        gender=found.gender and _gender(found.gender),
+        pose=found.pose and _pose(found.pose),
     )
 
 
@@ -31,7 +33,59 @@ def model(model: Model) -> pb.Model:
     )
 
 
+def steps(steps: Iterable[Step]) -> list[pb.Step]:
+    return [pb.Step(**step._asdict()) for step in steps]
+
+
+def matches(matches: Iterable[Match]) -> list[recognition_pb2.Match]:
+    return [
+        recognition_pb2.Match(
+            subject=match.subject,
+            face_id=str(match.face_id),
+            cosine=match.cosine,
+            similarity=match.similarity,
+        )
+        for match in matches
+    ]
+
+
+def compared(faces: Iterable[ComparedFace], asked: Iterable[int]) -> list[recognition_pb2.VerifiedFace]:
+    return [
+        recognition_pb2.VerifiedFace(
+            face=face(found, asked), cosine=likeness.cosine, similarity=likeness.similarity
+        )
+        for found, likeness in faces
+    ]
+
+
+def likenesses(likenesses: Iterable[Likeness]) -> list[recognition_pb2.Likeness]:
+    return [recognition_pb2.Likeness(**likeness._asdict()) for likeness in likenesses]
+
+
 def stored_face(face: StoredFace) -> gallery_pb2.StoredFace:
     message = gallery_pb2.StoredFace(face_id=str(face.face_id), subject=face.subject)
     message.created_at.FromDatetime(face.created_at)
     return message
+
+
+def _landmarks(landmarks: Floats) -> pb.Landmarks:
+    left_eye, right_eye, nose, left_mouth, right_mouth = (pb.Point(x=x, y=y) for x, y in landmarks.tolist())
+    return pb.Landmarks(
+        left_eye=left_eye,
+        right_eye=right_eye,
+        nose=nose,
+        left_mouth=left_mouth,
+        right_mouth=right_mouth,
+    )
+
+
+def _age(age: Age) -> pb.Age:
+    return pb.Age(**age._asdict())
+
+
+def _gender(gender: Gender) -> pb.Gender:
+    return pb.Gender(sex=pb.SEX_MALE if gender.male else pb.SEX_FEMALE, probability=gender.probability)
+
+
+def _pose(pose: Pose) -> pb.Pose:
+    return pb.Pose(**pose._asdict())

@@ -1,15 +1,28 @@
 """Who is in an image: its faces, and for each the enrolled faces it is most like."""
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
 
-from classifier.analysis import Analyses, Analysis, Found, Model
+from classifier.analysis import Analyses, Wanted
+from classifier.faces import Floats, Found, Model, Step
 from classifier.galleries import Galleries, View
-from classifier.matrix import Hit
+from classifier.vectors import unit_rows
 from store.gallery import check_model
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Search(NamedTuple):
+    """What of a gallery is wanted for each face."""
+
+    most: int  # matches of a face
+    distinct: bool = True  # each subject once, by its best face
+    min_similarity: float = 0.0  # in [0, 1]; what is less like is left out
 
 
 class Match(NamedTuple):
@@ -27,6 +40,7 @@ class RecognisedFace(NamedTuple):
 class Recognised(NamedTuple):
     faces: list[RecognisedFace]  # the largest first
     model: Model
+    steps: list[Step]
     revision: int  # of the gallery that was searched
 
 
@@ -35,45 +49,51 @@ class Recognition:
         self._analyses = analyses
         self._galleries = galleries
 
-    async def recognize(
-        self,
-        gallery_id: UUID,
-        image: bytes,
-        *,
-        min_score: float | None,
-        max_faces: int,
-        max_matches: int,
-        distinct: bool,
-    ) -> Recognised:
-        """Finds the faces of an image file (0 in `max_faces`: all) and searches the gallery for each.
+    async def recognize(self, gallery_id: UUID, image: bytes, wanted: Wanted, search: Search) -> Recognised:
+        """Finds the faces of an image file and searches the gallery for each.
 
-        With `distinct`, each subject matches once, by its best face. Raises the faults of
-        Analyses.analyze and Galleries.fresh, and ModelMismatch.
+        Raises the faults of Analyses.analyze and Galleries.fresh, and ModelMismatch.
         """
         # The gallery is brought up to date while the embedder works: freshness costs no time.
-        try:
-            async with asyncio.TaskGroup() as both:
-                analysing = both.create_task(
-                    self._analyses.analyze(image, min_score=min_score, max_faces=max_faces)
-                )
-                freshening = both.create_task(self._galleries.fresh(gallery_id))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        analysis, view = analysing.result(), freshening.result()
-        check_model(view.model, analysis.model.name)
-        hits = await asyncio.to_thread(_search, analysis, view, max_matches, distinct)
-        faces = [
-            RecognisedFace(found, [_match(hit, analysis.model) for hit in found_hits])
-            for found, found_hits in zip(analysis.faces, hits, strict=True)
-        ]
-        return Recognised(faces, analysis.model, view.revision)
+        analysis, view = await together(
+            self._analyses.analyze(image, wanted.embedded()), self._galleries.fresh(gallery_id)
+        )
+        matches = await _searched(view, [face.embedding for face in analysis.faces], analysis.model, search)
+        faces = [RecognisedFace(*each) for each in zip(analysis.faces, matches, strict=True)]
+        return Recognised(faces, analysis.model, analysis.steps, view.revision)
+
+    async def recognize_embeddings(
+        self, gallery_id: UUID, embeddings: Sequence[Sequence[float]], search: Search
+    ) -> tuple[list[list[Match]], int]:
+        """The matches of each embedding, and the gallery's revision that was searched.
+
+        Raises ArgumentInvalid, EmbedderUnavailable, ModelMismatch and the faults of Galleries.fresh.
+        """
+        (model, _), view = await together(self._analyses.model(), self._galleries.fresh(gallery_id))
+        rows = await asyncio.to_thread(unit_rows, "embeddings", embeddings, model.dimension)
+        return await _searched(view, list(rows), model, search), view.revision
 
 
-def _search(analysis: Analysis, view: View, count: int, distinct: bool) -> list[list[Hit]]:
-    if not analysis.faces:
-        return []
-    return view.matrix.search(np.stack([face.embedding for face in analysis.faces]), count, distinct=distinct)
+async def together(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:
+    """What both return. As soon as one raises, so does this, and the other is given up."""
+
+    async def wait(awaitable: Awaitable[object]) -> object:
+        return await awaitable
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = group.create_task(wait(one)), group.create_task(wait(other))
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return tasks[0].result(), tasks[1].result()  # type: ignore[return-value]
 
 
-def _match(hit: Hit, model: Model) -> Match:
-    return Match(hit.face_id, hit.subject, hit.cosine, model.similarity(hit.cosine))
+async def _searched(view: View, rows: list[Floats], model: Model, search: Search) -> list[list[Match]]:
+    check_model(view.model, model.name)
+    return await asyncio.to_thread(_search, view, rows, model, search) if rows else []
+
+
+def _search(view: View, rows: list[Floats], model: Model, search: Search) -> list[list[Match]]:
+    hits = view.matrix.search(np.stack(rows), search.most, distinct=search.distinct)
+    matches = [[Match(*hit, model.similarity(hit.cosine)) for hit in each] for each in hits]
+    return [[match for match in each if match.similarity >= search.min_similarity] for each in matches]

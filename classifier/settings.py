@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from serving.limits import MAX_FILE, MAX_REQUEST
 from serving.settings import setting
 
 
@@ -16,4 +17,12 @@ class Settings:
     listen: str = setting("CLASSIFIER_LISTEN", "address to serve gRPC on", "127.0.0.1:50052")
     embedder: str = setting(
         "CLASSIFIER_EMBEDDER", "where embedders are reached: Envoy's internal listener", "127.0.0.1:8001"
+    )
+    max_file: int = setting(
+        "MIEN_MAX_FILE_BYTES", "the largest image, in bytes, that CompreFace's REST takes", MAX_FILE
+    )
+    max_request: int = setting(
+        "MIEN_MAX_REQUEST_BYTES",
+        "the largest request, in bytes; set it alike for every process of the mesh",
+        MAX_REQUEST,
     )

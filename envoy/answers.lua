@@ -2,7 +2,9 @@
 -- errors as {"message": ..., "code": ...} without empty details.
 
 -- A deadline passes here and in the service at once, and either may tell of it first, each in its own words.
-local TOO_LATE = '{"message":"The request took too long and was given up; try again.","code":0}'
+local TOO_LATE = '"The request took too long and was given up; try again."'
+
+local GRPC_ALONE = {"grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding", "grpc-status-details-bin"}
 
 function envoy_on_response(handle)
   local headers = handle:headers()
@@ -15,23 +17,25 @@ function envoy_on_response(handle)
   if wanted then
     headers:replace(":status", wanted)
   end
-  for _, name in ipairs({"grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding", "grpc-status-details-bin"}) do
+  for _, name in ipairs(GRPC_ALONE) do
     headers:remove(name)
   end
   local status = headers:get(":status")
-  if tonumber(status) >= 400 and content_type == "application/json" then
-    local body = handle:body()  -- waits: `headers` must not be used from here on
-    if body then
-      local text = body:getBytes(0, body:length())
-      local code, message = string.match(text, '^{"code":(%-?%d+),"message":(".*"),"details":%[%]}$')
-      if not code then  -- a refusal of Envoy's own, whose keys it sorts
-        code, message = string.match(text, '^{"code":(%-?%d+),"message":(".*")}%s*$')
-      end
-      if code and status == "504" then
-        body:setBytes(TOO_LATE)
-      elseif code then
-        body:setBytes('{"message":' .. message .. ',"code":' .. code .. "}")
-      end
+  if tonumber(status) < 400 or content_type ~= "application/json" then
+    return
+  end
+  local body = handle:body()  -- waits: `headers` must not be used from here on
+  if body then
+    local text = body:getBytes(0, body:length())
+    local code, message = string.match(text, '^{%s*"code":%s*(%-?%d+),%s*"message":%s*(".*"),%s*"details":%s*%[%s*%]%s*}%s*$')
+    if not code then  -- a refusal of Envoy's own, whose keys it sorts
+      code, message = string.match(text, '^{%s*"code":%s*(%-?%d+),%s*"message":%s*(".*")%s*}%s*$')
+    end
+    if code and status == "504" then
+      code, message = "0", TOO_LATE
+    end
+    if code then
+      body:setBytes('{\n  "message" : ' .. message .. ',\n  "code" : ' .. code .. "\n}")
     end
   end
 end

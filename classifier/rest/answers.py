@@ -1,35 +1,79 @@
-"""Recognised faces in the shape, the order and the rounding of CompreFace's answers."""
+"""Faces and what they are like in the shape, the order and the rounding of CompreFace's answers."""
 
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
 
 from google.protobuf.struct_pb2 import ListValue
 
-from classifier.recognition import RecognisedFace
+from classifier.faces import Found, Step
+from classifier.recognition import Match
+from classifier.rest.options import Options
 from mien.rest.v1 import compreface_pb2 as pb
 
+Answer = TypeVar("Answer", pb.DetectedFace, pb.RecognizedFace, pb.MatchedFace, pb.VerifiedFace)
 
-def recognised_face(face: RecognisedFace, plugins: str) -> pb.RecognizedFace:
-    """One entry of `result`, with what `plugins` asks for; a plugin that is not here is left out."""
-    found, box = face.found, face.found.box
-    answer = pb.RecognizedFace(
-        box=pb.Box(
-            probability=rounded(found.score),
+# What CompreFace calls the steps.
+_PLUGINS = {
+    "age": "age",
+    "gender": "gender",
+    "pose": "pose",
+    "detector": "detector",
+    "recogniser": "calculator",
+}
+
+
+def described(answer: Answer, found: Found, options: Options) -> Answer:
+    """The answer, with what was asked for of a face; a plugin that is not here is left out."""
+    box = found.box
+    answer.box.CopyFrom(
+        pb.Box(
+            probability=found.score,
             x_max=round(box.left + box.width),
             y_max=round(box.top + box.height),
             x_min=round(box.left),
             y_min=round(box.top),
-        ),
-        subjects=[
-            pb.SimilarSubject(subject=match.subject, similarity=rounded(match.similarity))
-            for match in face.matches
-        ],
+        )
     )
-    if "calculator" in plugins:
+    if found.age:
+        low, high, probability = found.age
+        answer.age.CopyFrom(pb.Age(probability=probability, high=high, low=low))
+    if found.gender:
+        male, probability = found.gender
+        answer.gender.CopyFrom(pb.Gender(probability=probability, value="male" if male else "female"))
+    if found.pose:
+        answer.pose.CopyFrom(pb.Pose(**found.pose._asdict()))
+    if options.embedding:
         answer.embedding.CopyFrom(_list(found.embedding.tolist()))
-    if "landmarks" in plugins.split(","):
-        for x, y in found.landmarks:
-            answer.landmarks.values.add().list_value.CopyFrom(_list([round(float(x)), round(float(y))]))
+    if options.landmarks and found.landmarks is not None:
+        for x, y in found.landmarks.tolist():
+            answer.landmarks.values.add().list_value.CopyFrom(_list([round(x), round(y)]))
     return answer
+
+
+def timed(answers: Sequence[Answer], steps: Iterable[Step], options: Options) -> list[Answer]:
+    """The answers, each with its share of the time that the steps took, if that was asked for."""
+    if options.status:
+        for answer in answers:
+            for step in steps:
+                setattr(answer.execution_time, _PLUGINS[step.name], rounded(step.milliseconds / len(answers)))
+    return list(answers)
+
+
+def versions(steps: Iterable[Step], options: Options) -> pb.PluginsVersions | None:
+    """What did the steps, if that was asked for."""
+    return pb.PluginsVersions(**plugins(steps)) if options.status else None
+
+
+def plugins(steps: Iterable[Step]) -> dict[str, str]:
+    """What does the steps, by CompreFace's names of them."""
+    return {_PLUGINS[step.name]: step.version for step in steps}
+
+
+def similar(matches: Iterable[Match]) -> list[pb.SimilarSubject]:
+    return [
+        pb.SimilarSubject(subject=match.subject, similarity=rounded(match.similarity)) for match in matches
+    ]
 
 
 def rounded(value: float) -> float:

@@ -13,20 +13,47 @@ from grpc import StatusCode
 from serving import faults
 from serving.faults import Fault
 from serving.guard import Context
+from serving.refusals import Told
 
 # The calls' codes, by the HTTP status that Envoy makes of them.
-BAD_REQUEST, NOT_FOUND = StatusCode.INVALID_ARGUMENT, StatusCode.NOT_FOUND
+BAD_REQUEST, DENIED, NOT_FOUND = (
+    StatusCode.INVALID_ARGUMENT,
+    StatusCode.PERMISSION_DENIED,
+    StatusCode.NOT_FOUND,
+)
 BUSY, SERVER_ERROR, AWAY = StatusCode.RESOURCE_EXHAUSTED, StatusCode.INTERNAL, StatusCode.UNAVAILABLE
+
+_HTTP = {BAD_REQUEST: 400, NOT_FOUND: 404, BUSY: 429, SERVER_ERROR: 500, AWAY: 503}
 
 SOMETHING_WENT_WRONG = "Something went wrong, please try again"
 
 
 class Refused(faults.ArgumentInvalid):
-    """A request that CompreFace refuses with HTTP status 400, `number` and this message."""
+    """A request that CompreFace refuses with this HTTP status, `number` as its code and this message."""
 
-    def __init__(self, number: int, message: str) -> None:
+    def __init__(self, number: int, message: str, http: int = 400) -> None:
         super().__init__(message)
         self.number = number
+        self.http = http
+
+
+def wrong_type(kind: str) -> Refused:
+    return Refused(
+        0, f"Content type '{kind}' not supported: send multipart/form-data or application/json", 415
+    )
+
+
+def too_large(most: int) -> Refused:
+    return Refused(0, f"The request is too large; send at most {most} bytes", 413)
+
+
+def forbidden(message: str) -> Refused:
+    return Refused(0, message, 403)
+
+
+def no_such_face() -> Refused:
+    """What a comparison says of an enrolled face that is not there."""
+    return Refused(44, "Image Id is incorrect", 404)
 
 
 class _Told(NamedTuple):
@@ -35,28 +62,34 @@ class _Told(NamedTuple):
     message: str | Callable[[Fault, Context], str]
 
 
-def tell(exception: Exception, context: Context) -> tuple[StatusCode, status_pb2.Status]:
+def tell(exception: Exception, context: Context) -> Told:
     """The code of the call, and the Status whose code and message become the JSON body."""
+    if isinstance(exception, Refused):
+        # Where no code of gRPC stands for the HTTP status, Envoy is told of it.
+        code = {403: DENIED, 404: NOT_FOUND}.get(exception.http, BAD_REQUEST)
+        headers = (("x-http-status", str(exception.http)),) if exception.http in (413, 415) else ()
+        return Told(code, status_pb2.Status(code=exception.number, message=str(exception)), headers)
     told = _TOLD.get(type(exception), _Told(BAD_REQUEST, 0, SOMETHING_WENT_WRONG))
-    match exception, told.message:
-        case Refused(), _:
-            number, message = exception.number, str(exception)
-        case Fault(), str(text):
-            number, message = told.number, text
-        case Fault(), write if callable(write):
-            number, message = told.number, write(exception, context)
-        case _:
-            number, message = told.number, SOMETHING_WENT_WRONG
-    return told.code, status_pb2.Status(code=number, message=message)
+    if isinstance(exception, Fault) and callable(told.message):
+        message = told.message(exception, context)
+    else:
+        message = str(told.message)
+    return Told(told.code, status_pb2.Status(code=told.number, message=message))
+
+
+def told(kind: type[Fault]) -> tuple[int, int, str | None]:
+    """The HTTP status, the code and, unless it varies, the message that tell of a kind of fault."""
+    told = _TOLD[kind]
+    return _HTTP[told.code], told.number, told.message if isinstance(told.message, str) else None
 
 
 def _as_it_is(fault: Fault, _: Context) -> str:
     return str(fault)
 
 
-def _no_such_key(_: Fault, context: Context) -> str:
+def _no_such_key(fault: Fault, context: Context) -> str:
     key = dict(context.invocation_metadata() or ())["x-api-key"]  # else it were missing
-    return f"Recognition service with API Key {key!s} not found"
+    return f"{fault.facts['service_type'].capitalize()} service with API Key {key!s} not found"
 
 
 # CompreFace calls an image it cannot read, or a threshold no face can reach, an image without a face.
@@ -66,7 +99,7 @@ _TOLD: dict[type[Exception], _Told] = {
     faults.ApiKeyMissing: _Told(BAD_REQUEST, 20, "Missing header: x-api-key"),
     faults.ApiKeyMalformed: _Told(BAD_REQUEST, 26, "Service API key should be UUID"),
     faults.ApiKeyUnknown: _Told(NOT_FOUND, 10, _no_such_key),
-    faults.ArgumentInvalid: _Told(BAD_REQUEST, 26, _as_it_is),
+    faults.ArgumentInvalid: _Told(BAD_REQUEST, 0, _as_it_is),  # embeddings that cannot be compared
     faults.ImageUnreadable: _NO_FACE,
     faults.ImageTooLarge: _Told(BAD_REQUEST, 0, _as_it_is),
     faults.NoFace: _NO_FACE,
@@ -83,5 +116,4 @@ _TOLD: dict[type[Exception], _Told] = {
         AWAY, 41, lambda fault, _: f"Error during synchronization between servers: {fault}"
     ),
     faults.GalleryBehind: _Told(AWAY, 0, _as_it_is),
-    Refused: _Told(BAD_REQUEST, 26, _as_it_is),
 }

@@ -1,4 +1,4 @@
-"""The body of a request: an image file and form fields, as multipart or as base64 in JSON."""
+"""The body of a request: image files and form fields, as multipart or as base64 in JSON."""
 
 import base64
 import binascii
@@ -12,34 +12,66 @@ from typing import NamedTuple
 from google.api import httpbody_pb2
 from multipart import MultipartError, MultipartParser, parse_options_header
 
-from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused
+from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused, too_large, wrong_type
+from serving.faults import ImageTooLarge
 
 EXTENSIONS = {"bmp", "gif", "ico", "jpeg", "jpg", "png", "tif", "tiff", "webp"}
+
+# What an upload holds: the parts of a form, or members of JSON, and what CompreFace calls them where it
+# complains that one is empty.
+ONE_IMAGE = {"file": "content"}
+TWO_IMAGES = {"source_image": "sourceImageBase64", "target_image": "targetImageBase64"}
 
 # White space and the URL-safe letters count as base64, a `data:` prefix does not.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=_\-\s]*")
 
 
-class Upload(NamedTuple):
-    """An image file, not yet looked into, and the fields of the form it came with."""
+class Limits(NamedTuple):
+    """In bytes."""
 
-    image: bytes
+    file: int  # of one image
+    request: int
+
+
+class Upload(NamedTuple):
+    """Image files, not yet looked into, and the fields of the form they came with."""
+
+    images: list[bytes]  # in the order they were asked for
     form: Mapping[str, Sequence[str]]
 
 
-def read_upload(body: httpbody_pb2.HttpBody, part: str = "file", field: str = "content") -> Upload:
-    """The image in the multipart part or JSON member named `part`. Takes milliseconds: not for a loop.
+def read_upload(body: httpbody_pb2.HttpBody, wanted: Mapping[str, str], limits: Limits) -> Upload:
+    """The images that `wanted` names. Takes milliseconds: not for a loop.
 
-    Raises Refused; `field` is what CompreFace calls the JSON member when it is empty.
+    Raises Refused, ImageTooLarge.
     """
     kind, options = parse_options_header(body.content_type)
+    if kind not in ("multipart/form-data", "application/json"):
+        raise wrong_type(kind)
+    if len(body.data) > limits.request:
+        raise too_large(limits.request)
     if kind == "multipart/form-data":
-        return _from_multipart(body.data, options.get("boundary", ""), part)
-    return Upload(_from_json(body.data, part, field), {})
+        upload = _from_multipart(body.data, options.get("boundary", ""), wanted)
+    else:
+        upload = Upload(_from_json(body.data, wanted), {})
+    for image in upload.images:
+        if len(image) > limits.file:
+            raise ImageTooLarge(f"The image is {len(image)} bytes; send at most {limits.file}")
+    return upload
 
 
-def _from_multipart(data: bytes, boundary: str, wanted: str) -> Upload:
-    image: bytes | None = None
+def read_json(body: httpbody_pb2.HttpBody, limits: Limits) -> object:
+    """What a body of JSON says. Raises Refused."""
+    kind, _ = parse_options_header(body.content_type)
+    if kind != "application/json":
+        raise wrong_type(kind)
+    if len(body.data) > limits.request:
+        raise too_large(limits.request)
+    return _parsed(body.data)
+
+
+def _from_multipart(data: bytes, boundary: str, wanted: Mapping[str, str]) -> Upload:
+    images: dict[str, bytes] = {}
     form: defaultdict[str, list[str]] = defaultdict(list)
     try:
         # In memory from first to last: a photograph must not be spooled to a disk.
@@ -49,14 +81,15 @@ def _from_multipart(data: bytes, boundary: str, wanted: str) -> Upload:
         for part in parser:
             if part.filename is None:
                 form[part.name].append(part.value)
-            elif part.name == wanted and image is None:
+            elif part.name in wanted and part.name not in images:
                 _check_extension(part.filename)
-                image = part.raw
+                images[part.name] = part.raw
     except (MultipartError, UnicodeDecodeError, ValueError) as error:
         raise Refused(0, SOMETHING_WENT_WRONG) from error
-    if image is None:
-        raise Refused(34, f"Required part {wanted} is missing")
-    return Upload(image, form)
+    for name in wanted:
+        if name not in images:
+            raise Refused(34, f"Required part {name} is missing")
+    return Upload([images[name] for name in wanted], form)
 
 
 def _check_extension(filename: str) -> None:
@@ -64,15 +97,22 @@ def _check_extension(filename: str) -> None:
         raise Refused(21, f"File [{filename}] has an unavailable extension")
 
 
-def _from_json(data: bytes, member: str, field: str) -> bytes:
+def _from_json(data: bytes, wanted: Mapping[str, str]) -> list[bytes]:
+    told = _parsed(data)
+    members = told if isinstance(told, dict) else {}
+    return [_decoded(members.get(name), called) for name, called in wanted.items()]
+
+
+def _parsed(data: bytes) -> object:
     try:
-        content = json.loads(data)[member]
-    except (KeyError, TypeError):
-        content = None
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Refused(0, SOMETHING_WENT_WRONG) from error
+
+
+def _decoded(content: object, called: str) -> bytes:
     if not content or not isinstance(content, str):
-        raise Refused(5, f"Field {field} cannot be empty")
+        raise Refused(5, f"Field {called} cannot be empty")
     text = content.encode(errors="replace")
     if not _BASE64.fullmatch(text):
         raise Refused(21, "Provided value is not Base64")

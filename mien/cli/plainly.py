@@ -40,4 +40,5 @@ _FORESEEN = {
     "PackUnknown",
     "PostgresError",
     "ServiceError",
+    "SettingsError",
 }

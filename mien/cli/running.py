@@ -13,13 +13,17 @@ from mien.launcher.console import Lines
 from mien.launcher.folder import Folder, default_folder
 from mien.launcher.gateway import Address, Places
 from mien.launcher.mesh import Mesh, Plan
+from mien.launcher.settings import Settings
+from serving.settings import from_environment
 
 
 def run_mesh(port: int, data: Path | None, embedders: int, classifiers: int) -> None:
     folder = Folder(data or default_folder())
     with folder.held():
         lines = Lines(width=len("classifier-1"))
-        mesh = Mesh(Plan(folder, port, embedders, classifiers, os.environ.get("DATABASE_URL")), lines)
+        settings = from_environment(Settings, "GATEWAY_")
+        plan = Plan(folder, port, embedders, classifiers, settings.database_url, settings.max_request)
+        mesh = Mesh(plan, lines)
         pull_pack("open")
         asyncio.run(_until_told(mesh, lines))
 
@@ -43,7 +47,7 @@ def run_gateway(
         embedders=_addresses(embedders),
     )
     config = Path(gettempdir()) / f"mien-envoy-{os.getpid()}.json"
-    gateway.write(places, config)
+    gateway.write(places, config, from_environment(Settings, "GATEWAY_").max_request)
     command = gateway.command(config)
     os.execv(command[0], command)  # Envoy itself gets the signals of the container
 

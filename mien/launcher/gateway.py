@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from serving.limits import MAX_REQUEST, largest_body, largest_message
+
 
 class Address(NamedTuple):
     host: str
@@ -37,8 +39,8 @@ class Places(NamedTuple):
     embedders: Sequence[Address]
 
 
-def configuration(places: Places) -> dict[str, Any]:
-    """Envoy's bootstrap."""
+def configuration(places: Places, max_request: int = MAX_REQUEST) -> dict[str, Any]:
+    """Envoy's bootstrap, for requests of `max_request` bytes."""
     source = _source()
     config: dict[str, Any] = yaml.safe_load((source / "envoy.yaml").read_text())
     config["admin"]["address"] = _socket(places.admin)
@@ -51,6 +53,7 @@ def configuration(places: Places) -> dict[str, Any]:
         hosts = {"classifier": places.classifiers, "embedder": places.embedders}[cluster["name"]]
         endpoints = [{"endpoint": {"address": _socket(host)}} for host in hosts]
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
+        cluster["per_connection_buffer_limit_bytes"] = largest_message(max_request)
     for http in _connection_managers(static["listeners"]):
         for each in http["http_filters"]:
             match each["name"].rpartition(".")[2]:
@@ -60,11 +63,13 @@ def configuration(places: Places) -> dict[str, Any]:
                     }
                 case "grpc_json_transcoder":
                     each["typed_config"]["proto_descriptor"] = str(files("mien") / "descriptor.pb")
+                    each["typed_config"]["max_request_body_size"] = largest_body(max_request)
+                    each["typed_config"]["max_response_body_size"] = largest_message(max_request)
     return config
 
 
-def write(places: Places, path: Path) -> None:
-    path.write_text(json.dumps(configuration(places), indent=1))
+def write(places: Places, path: Path, max_request: int = MAX_REQUEST) -> None:
+    path.write_text(json.dumps(configuration(places, max_request), indent=1))
 
 
 def command(config: Path) -> list[str]:

@@ -17,6 +17,7 @@ from mien.launcher.folder import Folder
 from mien.launcher.gateway import Address, Places
 from mien.launcher.postgres import Postgres
 from mien.launcher.process import Process, Say
+from serving.limits import MAX_REQUEST
 from serving.probe import is_serving
 from store.migrations import migrate
 
@@ -40,6 +41,7 @@ class Plan:
     embedders: int = 1
     classifiers: int = 1
     database_url: str | None = None  # None: a Postgres of our own
+    max_request: int = MAX_REQUEST  # bytes
 
 
 class Mesh:
@@ -121,7 +123,7 @@ class Mesh:
             classifiers=[Address(LOCAL, self._ports[name]) for name in self._named("classifier")],
             embedders=[Address(LOCAL, self._ports[name]) for name in self._named("embedder")],
         )
-        gateway.write(places, self._plan.folder.gateway)
+        gateway.write(places, self._plan.folder.gateway, self._plan.max_request)
         self._start(Process("envoy", gateway.command(self._plan.folder.gateway), self._say))
 
     async def _serving(self) -> None:

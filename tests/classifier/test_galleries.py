@@ -90,6 +90,32 @@ async def test_many_changes_are_applied_as_one(
     assert held(await galleries.fresh(gallery_id)) == truth(database_url, gallery_id)
 
 
+async def test_subjects_are_renamed_and_merged(
+    galleries: Galleries, store: GalleryStore, gallery_id: UUID, database_url: str
+) -> None:
+    async def agree() -> None:
+        assert held(await galleries.fresh(gallery_id)) == truth(database_url, gallery_id)
+
+    for seed, name in enumerate(["Ann", "Ben", "Cem", "Ann", "Dee"]):
+        await enrol(store, gallery_id, name, seed)
+    await galleries.fresh(gallery_id)
+    await store.rename_subject(gallery_id, "ann", "Eve")
+    await agree()
+    await store.rename_subject(gallery_id, "Ben", "eve")
+    await agree()
+    # Several at once: to a subject without faces, on from there, and away.
+    await store.create_subject(gallery_id, "Fay")
+    await store.rename_subject(gallery_id, "Eve", "Fay")
+    await store.rename_subject(gallery_id, "Fay", "Gil")
+    await store.rename_subject(gallery_id, "Cem", "Dee")
+    await enrol(store, gallery_id, "Dee", 9)
+    await agree()
+    await store.rename_subject(gallery_id, "Dee", "Gil")
+    await store.erase_subject(gallery_id, "Gil")
+    await agree()
+    assert not truth(database_url, gallery_id)
+
+
 async def test_changes_applied_twice_are_applied_once(
     database: Database, store: GalleryStore, gallery_id: UUID
 ) -> None:
@@ -215,6 +241,12 @@ async def test_replicas_converge_to_what_sql_tells(gallery_id: UUID, database_ur
                     mine.append(face.face_id)
                 elif dice < 0.97:
                     await store.erase_face(gallery_id, mine.pop())
+                elif dice < 0.98:
+                    await store.rename_subject(
+                        gallery_id, f"subject {lot.randrange(9)}", f"subject {lot.randrange(12)}"
+                    )
+                elif dice < 0.985:
+                    await store.erase_faces(gallery_id, [mine.pop() for _ in mine[:3]])
                 elif dice < 0.99:
                     await store.erase_subject(gallery_id, f"subject {lot.randrange(9)}")
                 elif number == 0:

@@ -7,10 +7,12 @@ import grpc
 import psycopg
 import pytest
 
-from classifier.keys import LIFETIME, NEEDED, Keys
+from classifier.keys import LIFETIME, Keys, needed_for
 from mien.v1 import gallery_pb2 as pb
+from mien.v1 import recognition_pb2
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
-from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown
+from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
+from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown, ImageUnreadable
 from serving.probe import is_serving
 from serving.refusals import Refusals
 from store.database import Database
@@ -83,10 +85,34 @@ def test_health_needs_no_key(classifier: Classifier) -> None:
     assert is_serving(classifier.address)
 
 
-def test_each_public_service_has_a_rule() -> None:
-    assert NEEDED.keys() == {name for name, _ in services()} - {"mien.v1.EmbedderService"} | {
-        "grpc.health.v1.Health"
+def test_each_public_rpc_says_who_may_call_it() -> None:
+    rules = {
+        f"{name}/{method.name}": needed_for(f"/{name}/{method.name}")
+        for name, service in services()
+        if name != "mien.v1.EmbedderService"
+        for method in service.method
     }
+    assert {rule for name, rule in rules.items() if "Gallery" in name} == {"recognition"}
+    assert {name.partition("/")[2] for name, rule in rules.items() if rule is None} == {
+        *{"GetConfig", "GetConsistency", "GetCoreStatus", "GetDocumentation", "GetOpenApi"},
+        *{"GetStaticImage", "Migrate"},  # its key is in the path; it is refused to everybody
+    }
+
+
+@pytest.mark.parametrize("kind", ["detection", "verification"])
+async def test_a_key_opens_the_rpcs_of_its_type_alone(
+    channel: grpc.aio.Channel, classifier: Classifier, kind: str
+) -> None:
+    key = [("x-api-key", new_service(classifier.database_url, kind)[1])]
+    stub = RecognitionServiceStub(channel)
+    calls = {
+        "detection": stub.Detect(recognition_pb2.DetectRequest(), metadata=key),
+        "verification": stub.Verify(recognition_pb2.VerifyRequest(), metadata=key),
+        "recognition": stub.Recognize(recognition_pb2.RecognizeRequest(), metadata=key),
+    }
+    await refusal(calls.pop(kind), ImageUnreadable)
+    for needed, call in calls.items():
+        assert await refusal(call, ApiKeyUnknown) == {"service_type": needed}
 
 
 async def test_a_service_without_a_rule_stays_shut(database: Database) -> None:

@@ -60,6 +60,7 @@ steps = st.one_of(
     st.tuples(st.just("add"), st.lists(st.tuples(ids, vectors), min_size=1, max_size=70)),
     st.tuples(st.just("erase faces"), st.sets(st.integers(0, 80), max_size=3)),
     st.tuples(st.just("erase subjects"), st.sets(ids, max_size=2)),
+    st.tuples(st.just("merge subjects"), st.lists(ids, min_size=2, max_size=2, unique=True)),
 )
 
 
@@ -86,9 +87,16 @@ def test_it_finds_what_a_search_of_every_face_finds_and_never_changes(
             ]
             past.append((matrix.with_faces(packed(added)), Model([*model.faces, *added])))
             continue
+        if verb == "merge subjects":
+            one, other = what
+            moved = [
+                face._replace(subject_id=other) if face.subject_id == one else face for face in model.faces
+            ]
+            past.append((matrix.merged(one, other, f"subject {other.int}"), Model(moved)))
+            continue
         gone = (
             {model.faces[place].face_id for place in what if place < len(model.faces)}
-            if "f" in verb
+            if verb == "erase faces"
             else what
         )
         kept = [face for face in model.faces if face.face_id not in gone and face.subject_id not in gone]
@@ -123,6 +131,17 @@ def test_an_appended_face_costs_no_copy_of_the_others() -> None:
 def test_an_erased_subject_leaves_no_name_behind() -> None:
     matrix = empty().with_faces(packed([face(1, 1), face(2, 2)])).without(faces=[], subjects=[UUID(int=1)])
     assert matrix._room.names == ["subject 2"]
+
+
+def test_a_subject_is_renamed_in_what_follows_alone() -> None:
+    one = empty().with_faces(packed([face(1, 1), face(2, 2), face(3, 1)]))
+    probe = np.array([face(1).vector], np.float32)
+    renamed = one.renamed(UUID(int=1), "Ann")
+    assert [hit.subject for hit in renamed.search(probe, 3, distinct=False)[0]] == ["Ann", "subject 2", "Ann"]
+    assert one.search(probe, 1, distinct=True)[0][0].subject == "subject 1"
+    more = renamed.with_faces(packed([face(4, 3)]))
+    assert more.search(probe, 4, distinct=False)[0][3].subject == "subject 3"
+    assert more.merged(UUID(int=1), UUID(int=2), "Ben")._room.names == ["", "Ben", "subject 3"]
 
 
 def test_after_its_last_face_a_matrix_takes_embeddings_of_another_length() -> None:

@@ -31,7 +31,7 @@ def ask(channel: grpc.aio.Channel, key: list[tuple[str, str]]) -> Ask:
 
     def ask(request: Any) -> Awaitable[Any]:
         method = type(request).__name__.removesuffix("Request")
-        stub = recognition if method == "Recognize" else gallery
+        stub = recognition if method.startswith(("Recognize", "VerifyFace")) else gallery
         return getattr(stub, method)(request, metadata=key)  # type: ignore[no-any-return]
 
     return ask

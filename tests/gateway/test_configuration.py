@@ -1,15 +1,19 @@
 """Envoy's configuration, judged by the real Envoy, placed as each of its users places it."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from google.api import annotations_pb2
 
 from mien.launcher import gateway
 from mien.launcher.gateway import Address, Places
+from mien.rest.v1 import compreface_pb2
+from serving.limits import MAX_REQUEST, largest_body, largest_message
 
 ENVOY = Path(__file__).parents[2] / "envoy"
 
@@ -62,6 +66,31 @@ def test_as_it_stands_it_is_composes() -> None:
 
 def test_no_path_of_a_container_is_left() -> None:
     assert "/etc/mien" not in json.dumps(gateway.configuration(LAUNCHER))
+
+
+def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind() -> None:
+    config = json.dumps(gateway.configuration(LAUNCHER, max_request=100 << 20))
+    assert '"max_request_body_size": 146800640' in config
+    assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 2
+    as_it_stands = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
+    assert str(largest_body(MAX_REQUEST)) in json.dumps(as_it_stands)
+    assert str(largest_message(MAX_REQUEST)) in json.dumps(as_it_stands)
+
+
+def test_a_wrong_method_is_told_of_at_every_path_of_compreface_and_nowhere_else() -> None:
+    (known,) = re.findall(r'"regex": "(/api.*?)"}', json.dumps(gateway.configuration(LAUNCHER)))
+    expression = re.compile(json.loads(f'"{known}"'))
+    paths = {
+        getattr(rule, rule.WhichOneof("pattern"))
+        for method in compreface_pb2.DESCRIPTOR.services_by_name["CompreFaceService"].methods
+        for rule in [method.GetOptions().Extensions[annotations_pb2.http]]
+    }
+    assert len(paths) >= 20
+    for path in paths - {"/core/status"}:  # it is not CompreFace's API
+        for end in ("", "/", "?a=b", "/?a=b"):
+            assert expression.fullmatch(re.sub("{.*?}", "a%2Fb", path) + end), path
+    for path in ("/api/v1", "/api/v1/nothing", "/api/v1/recognition/faces/1/2", "/v1/faces", "/"):
+        assert not expression.fullmatch(path)
 
 
 def test_every_endpoint_is_listed() -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -165,19 +164,3 @@ def test_json_of_the_native_paths_follows_the_contract(mesh: Mesh, key: str, oba
         assert refused.status_code == 400
         assert refused.json()["details"][0]["reason"] == "IMAGE_UNREADABLE"
         assert json.dumps(native.delete("/subjects").json())
-
-
-def test_the_readmes_curl_lines_work(mesh: Mesh, key: str, tmp_path: Path) -> None:
-    import subprocess
-
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    lines = [line for line in readme.splitlines() if line.startswith("curl ")]
-    assert len(lines) == 2
-    (tmp_path / "ada.jpg").write_bytes(photograph("obama").read_bytes())
-    (tmp_path / "party.jpg").write_bytes(photograph("obama2").read_bytes())
-    script = "\n".join(lines).replace("http://127.0.0.1:8000", mesh.url).replace("curl ", "curl -sf ")
-    done = subprocess.run(
-        ["bash", "-ec", script], env={"KEY": key, "PATH": "/usr/bin:/bin"}, cwd=tmp_path, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert b'"Ada"' in done.stdout

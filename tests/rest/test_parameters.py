@@ -4,6 +4,7 @@ import pytest
 
 from classifier.rest.errors import Refused
 from classifier.rest.parameters import Parameters
+from mien.rest.v1 import compreface_pb2
 
 
 def limit(*query: str, form: list[str] | None = None) -> int:
@@ -63,3 +64,28 @@ def test_a_required_parameter_may_be_empty_but_not_absent() -> None:
 )
 def test_a_page_size_out_of_range_is_mended(text: str, size: int) -> None:
     assert Parameters({}, size=[text]).page("size", 20, least=1, most=2000) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("True", True), ("on", True), ("1", True), ("NO", False), ("", True)]
+)
+def test_a_flag_is_read_in_all_its_spellings(text: str, value: bool) -> None:
+    assert Parameters({}, status=[text]).flag("status", default=True) is value
+
+
+def test_what_is_no_flag_and_no_share_is_refused() -> None:
+    with pytest.raises(Refused):
+        Parameters({}, status=["maybe"]).flag("status", default=False)
+    for text in ("1.01", "-0.1", "half"):
+        with pytest.raises(Refused):
+            Parameters({}, similarity_threshold=[text]).share("similarity_threshold", default=0)
+    with pytest.raises(Refused):
+        Parameters({}, limit=["4294967296"]).integer("limit", 0, least=0, too_small="")
+
+
+def test_the_parameters_of_a_request_are_those_of_the_contract() -> None:
+    request = compreface_pb2.DetectRequest(limit=["2"])
+    asked = Parameters.of(request, {"status": ["on"], "nonsense": ["1"]})
+    assert asked.text("limit") == "2"
+    assert asked.flag("status", default=False)
+    assert asked.text("nonsense") is None

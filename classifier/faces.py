@@ -1,0 +1,72 @@
+"""Faces of an image as an embedder has found them, and the model that embeds them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class Box(NamedTuple):
+    """In pixels of the upright image."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Age(NamedTuple):
+    """In whole years, from the youngest to the oldest it may be."""
+
+    low: int
+    high: int
+    probability: float  # in [0, 1]
+
+
+class Gender(NamedTuple):
+    male: bool  # else female
+    probability: float  # in [0.5, 1]
+
+
+class Pose(NamedTuple):
+    """In degrees, signed as the contract's Pose."""
+
+    pitch: float
+    yaw: float
+    roll: float
+
+
+class Found(NamedTuple):
+    """A face of an image. What was not asked for is empty or None."""
+
+    box: Box
+    landmarks: Floats | None  # (5, 2): x, y in pixels, in the order of the contract's Landmarks
+    score: float
+    embedding: Floats  # (dimension,), norm 1; or (0,)
+    chip: bytes = b""
+    age: Age | None = None
+    gender: Gender | None = None
+    pose: Pose | None = None
+
+
+class Step(NamedTuple):
+    """Something that was done to an image, as the contract's Step says."""
+
+    name: str
+    version: str
+    milliseconds: float
+
+
+class Model(NamedTuple):
+    name: str
+    dimension: int
+    chip_size: int
+    threshold: float
+    steepness: float
+
+    def similarity(self, cosine: float) -> float:
+        """In [0, 1], by the formula of the contract's Calibration."""
+        distance = np.sqrt(max(0.0, 2 - 2 * cosine))
+        return float((np.tanh((self.threshold - distance) * self.steepness) + 1) / 2)

@@ -1,0 +1,20 @@
+"""What `mien up` and `mien gateway` read from the environment; services they start read theirs from it."""
+
+from dataclasses import dataclass
+
+from serving.limits import MAX_REQUEST
+from serving.settings import setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Runs the mesh, or Envoy alone."""
+
+    database_url: str | None = setting(
+        "DATABASE_URL", "the database to use; `mien up` runs one of its own if unset", None
+    )
+    max_request: int = setting(
+        "MIEN_MAX_REQUEST_BYTES",
+        "the largest request, in bytes; set it alike for every process of the mesh",
+        MAX_REQUEST,
+    )
