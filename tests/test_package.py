@@ -46,6 +46,10 @@ def test_the_wheel_has_stubs_types_descriptor_schema_and_envoys_config(wheel: Pa
         "mien/_envoy/envoy.yaml",
         "store/schema/0001_galleries.sql",
         "embedder/packs/open.toml",
+        "classifier/openapi/examples.json",
+        "classifier/openapi/page.html",
+        "classifier/openapi/page.css",
+        "classifier/openapi/page.js",
     }
     assert not [name for name in names if name.startswith(("tests", "bench"))]
 

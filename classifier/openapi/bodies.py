@@ -54,7 +54,7 @@ _EMBEDDINGS: Schema = {
     "items": EMBEDDING,
     "minItems": 1,
     "maxItems": 1000,
-    "description": "1 to 1000 embeddings, as the plugin `calculator` answers them; they may be of any length.",
+    "description": "1 to 1000, as the plugin `calculator` answers them; they need not be normalised.",
 }
 _NEW_NAME: Schema = {
     "type": "string",

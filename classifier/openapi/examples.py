@@ -22,4 +22,4 @@ class Example(TypedDict):
 def examples() -> dict[str, Example]:
     """One for each RPC, by its name."""
     file = resources.files("classifier.openapi") / "examples.json"
-    return json.loads(file.read_text())  # type: ignore[no-any-return]
+    return json.loads(file.read_text("utf-8"))  # type: ignore[no-any-return]

@@ -16,6 +16,9 @@ const inline = (text) => text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) =>
   part.startsWith("`") ? make("code", {}, part.slice(1, -1))
     : part.startsWith("**") ? make("strong", {}, part.slice(2, -2)) : part);
 
+/** Text that may go on in the next line after a sign. */
+const breakable = (text) => text.split(/(?<=[/?&,.])(?=\w)/).flatMap((part) => [part, make("wbr")]);
+
 const words = (name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, " ")
   .replace(/ \w/g, (start) => start.toLowerCase()).replace(/\bapi$/, "API");
 const verb = (name) => make("span", { class: `verb ${name}` }, name === "delete" ? "DEL" : name.toUpperCase());
@@ -27,13 +30,13 @@ function type(schema) {
   if (schema.contentEncoding) return schema.contentEncoding;
   if (format === "binary") return "file";
   if (format === "uuid") return "UUID";
-  if (schema.type === "array") return items.enum ? "list, by commas" : `array of ${type(items)}`.replace(/(?<=of )(array|object|number)/g, "$1s");
+  if (schema.type === "array") return items.enum ? "list, by commas" : `array of ${type(items).replace(/^\w+/, "$&s")}`;
   if (least !== undefined && most !== undefined) return `${schema.type}, ${least} to ${most}`;
   return least === undefined ? schema.type : `${schema.type}, ${least} or more`;
 }
 
 function row(name, notes, text) {
-  return make("tr", {}, make("th", { scope: "row" }, make("code", {}, name), notes), make("td", {}, inline(text ?? "")));
+  return make("tr", {}, make("th", { scope: "row" }, make("code", {}, breakable(name)), notes), make("td", {}, inline(text ?? "")));
 }
 const note = (text, kind = "") => make("small", { class: kind }, text);
 
@@ -81,17 +84,18 @@ function answers(operation, schemas) {
   ];
 }
 
+const ROOM = 60; // letters on a line
 /** JSON as people write it: what fits on a line is on one. */
-function pretty(value, indent = "", room = 62) {
+function pretty(value, indent = "", before = 0) {
   const flat = JSON.stringify(value, null, 1).replace(/\n\s*/g, " ").replace(/([[{]) | ([\]}])/g, "$1$2");
-  if (value === null || typeof value !== "object" || indent.length + flat.length < room) return flat;
+  if (value === null || typeof value !== "object" || indent.length + before + flat.length < ROOM) return flat;
   const inner = `${indent}  `;
   if (Array.isArray(value) && value.every((each) => typeof each === "number")) { // as many on a line as fit
-    const lines = value.join(", ").match(new RegExp(`.{1,${room - inner.length}}(?:, |$)`, "g"));
+    const lines = value.join(", ").match(new RegExp(`.{1,${ROOM - inner.length}}(?:, |$)`, "g"));
     return `[\n${lines.map((line) => inner + line.trimEnd()).join("\n")}\n${indent}]`;
   }
   const parts = Array.isArray(value) ? value.map((each) => pretty(each, inner))
-    : Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${pretty(each, inner)}`);
+    : Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${pretty(each, inner, name.length + 4)}`);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   return `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
 }
@@ -112,7 +116,7 @@ function coloured(json) {
 function figure(caption, content, name, copied) {
   const button = copied && make("button", { type: "button", "aria-label": `Copy: ${name}` }, "Copy");
   button?.addEventListener("click", () => copy(copied, button));
-  return make("figure", {}, make("figcaption", {}, caption, button), content && make("pre", { tabindex: 0, role: "region", "aria-label": name, class: copied ? "line" : "" }, content));
+  return make("figure", {}, make("figcaption", {}, caption, button), content && make("pre", { tabindex: 0, role: "region", "aria-label": name }, content));
 }
 
 async function copy(text, button) {
@@ -127,8 +131,13 @@ async function copy(text, button) {
     area.remove();
     button.focus();
   }
+  const label = button.getAttribute("aria-label");
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  button.setAttribute("aria-label", "Copied");
+  setTimeout(() => {
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", label);
+  }, 1500);
 }
 
 const shortening = (example) => example?.summary && make("i", {}, example.summary);
@@ -145,7 +154,7 @@ function terminal(operation) {
       return figure(caption, examples && coloured(pretty(examples.real.value)), `Answer of ${name}`);
     }));
   return make("div", { class: "terminal" },
-    folded && figure("curl", folded, `Request of ${name}`, folded),
+    folded && figure("curl", breakable(folded), `Request of ${name}`, folded),
     file && sent && figure([file, shortening(sent)], coloured(pretty(sent.value)), `What ${name} is sent`),
     answered);
 }
@@ -210,6 +219,7 @@ function filter(operations) {
   for (const group of document.querySelectorAll("main section, nav section")) {
     group.hidden = !group.querySelector("article:not([hidden]), li:not([hidden])");
   }
+  scrollTo({ top: 0, behavior: "instant" });
   find("about").hidden = wanted.length > 0;
   find("state").hidden = wanted.length === 0;
   find("state").textContent = left ? `${left} of ${operations.length} endpoints` : "No endpoint has all of these words.";

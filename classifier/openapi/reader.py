@@ -9,7 +9,9 @@ _FOLDER = resources.files("classifier.openapi")
 
 def page() -> bytes:
     """The page as HTML, with its style and script inside, and no others let in."""
-    html, style, script = ((_FOLDER / name).read_text() for name in ("page.html", "page.css", "page.js"))
+    html, style, script = (
+        (_FOLDER / name).read_text("utf-8") for name in ("page.html", "page.css", "page.js")
+    )
     policy = "; ".join(
         [
             "default-src 'none'",

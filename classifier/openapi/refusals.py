@@ -6,6 +6,7 @@ from typing import NamedTuple
 from classifier.openapi.bodies import Kind, kind_of
 from classifier.openapi.contract import Call
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused, no_such_face, told, wrong_type
+from classifier.rest.upload import FORM, JSON
 from mien.v1 import access_pb2
 from serving import faults
 
@@ -73,20 +74,21 @@ _ENVOY = (
     Refusal(503, 0, "No server can take the request at the moment; try again."),
     Refusal(504, 0, "The request took too long and was given up; try again."),
 )
-_LARGE = Refusal(413, 0, "The request is too large; send a smaller image.")
+_LARGE = Refusal(413, 0, "The request is too large.")
 _OPEN_BODY = (
     _UNREADABLE,
     _LARGE,
     Refusal(413, 0, "The request is too large; send at most … bytes"),
-    _as(wrong_type("…")),
 )
 _BODIES: dict[Kind | None, tuple[Refusal, ...]] = {
-    Kind.MESSAGE: (Refusal(400, 0, "…"), _LARGE),  # Envoy says what is wrong in the JSON
-    Kind.JSON: _OPEN_BODY,
+    Kind.MESSAGE: (_UNREADABLE, _LARGE),
+    Kind.JSON: (*_OPEN_BODY, _as(wrong_type("…", JSON))),
     Kind.IMAGES: (
         *_OPEN_BODY,
+        _as(wrong_type("…", FORM, JSON)),
         _EMPTY,
-        _of(faults.ImageTooLarge, "The image is … bytes; send at most …"),
+        _of(faults.ImageTooLarge, "the image is … bytes; send at most …"),
+        _of(faults.ImageTooLarge, "the image is … pixels; send at most … pixels"),
         Refusal(400, 21, "File […] has an unavailable extension"),
         Refusal(400, 21, "Provided value is not Base64"),
         _of(faults.NoFace),

@@ -37,10 +37,8 @@ class Refused(faults.ArgumentInvalid):
         self.http = http
 
 
-def wrong_type(kind: str) -> Refused:
-    return Refused(
-        0, f"Content type '{kind}' not supported: send multipart/form-data or application/json", 415
-    )
+def wrong_type(kind: str, *taken: str) -> Refused:
+    return Refused(0, f"Content type '{kind}' not supported: send {' or '.join(taken)}", 415)
 
 
 def too_large(most: int) -> Refused:

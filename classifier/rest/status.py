@@ -13,6 +13,13 @@ from classifier.rest.parts import Paths
 from mien.rest.v1 import compreface_pb2 as pb
 from serving.guard import Context
 
+# The page has a policy of its own; that nobody may frame it, only a header can say.
+ALONE = (
+    ("content-security-policy", "frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+)
+
 
 class Status(Paths):
     async def GetConfig(self, request: pb.GetConfigRequest, context: Context) -> pb.GetConfigResponse:
@@ -50,6 +57,7 @@ class Status(Paths):
     async def GetDocumentation(
         self, request: pb.GetDocumentationRequest, context: Context
     ) -> httpbody_pb2.HttpBody:
+        await context.send_initial_metadata(ALONE)
         return httpbody_pb2.HttpBody(
             content_type="text/html; charset=utf-8", data=await asyncio.to_thread(_page)
         )

@@ -15,6 +15,8 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused, too_large, wrong_type
 from serving.faults import ImageTooLarge
 
+FORM, JSON = "multipart/form-data", "application/json"
+
 EXTENSIONS = {"bmp", "gif", "ico", "jpeg", "jpg", "png", "tif", "tiff", "webp"}
 
 # What an upload holds: the parts of a form, or members of JSON, and what CompreFace calls them where it
@@ -46,25 +48,25 @@ def read_upload(body: httpbody_pb2.HttpBody, wanted: Mapping[str, str], limits: 
     Raises Refused, ImageTooLarge.
     """
     kind, options = parse_options_header(body.content_type)
-    if kind not in ("multipart/form-data", "application/json"):
-        raise wrong_type(kind)
+    if kind not in (FORM, JSON):
+        raise wrong_type(kind, FORM, JSON)
     if len(body.data) > limits.request:
         raise too_large(limits.request)
-    if kind == "multipart/form-data":
+    if kind == FORM:
         upload = _from_multipart(body.data, options.get("boundary", ""), wanted)
     else:
         upload = Upload(_from_json(body.data, wanted), {})
     for image in upload.images:
         if len(image) > limits.file:
-            raise ImageTooLarge(f"The image is {len(image)} bytes; send at most {limits.file}")
+            raise ImageTooLarge(f"the image is {len(image)} bytes; send at most {limits.file}")
     return upload
 
 
 def read_json(body: httpbody_pb2.HttpBody, limits: Limits) -> object:
     """What a body of JSON says. Raises Refused."""
     kind, _ = parse_options_header(body.content_type)
-    if kind != "application/json":
-        raise wrong_type(kind)
+    if kind != JSON:
+        raise wrong_type(kind, JSON)
     if len(body.data) > limits.request:
         raise too_large(limits.request)
     return _parsed(body.data)

@@ -181,7 +181,7 @@ def refused() -> Iterator[Row]:
             400,
             json={"subject": "a/b"},
         )
-        yield Row("broken", method, path, (0, lambda text: bool(text)), 400, send=BROKEN)
+        yield Row("broken", method, path, (0, SOMETHING), 400, send=BROKEN)
     yield Row("there", "POST", SUBJECTS, (43, "Subject already exists"), 400, json={"subject": "ADA"})
     yield Row("unknown", "PUT", f"{SUBJECTS}/Eve", (42, "Subject Eve not found"), 404, json={"subject": "X"})
     yield Row("unknown", "DELETE", f"{SUBJECTS}/Eve", (42, "Subject Eve not found"), 404)
