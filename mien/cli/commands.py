@@ -10,6 +10,8 @@ from mien.cli.plainly import plainly
 
 app = typer.Typer(
     help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
+    epilog="Read from the environment: DATABASE_URL (a Postgres of yours), MIEN_CACHE (the folder that keeps"
+    " networks), MIEN_INDEX_URL (the package index they come from), MIEN_MAX_REQUEST_BYTES.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -107,11 +109,13 @@ def create_service(
 
 @services.command("list")
 @plainly
-def list_services(data: Data = None) -> None:
+def list_services(
+    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
+) -> None:
     """List the services. Their keys are not stored, and so not shown."""
     from mien.cli.services import show
 
-    show(data)
+    show(data, as_json)
 
 
 @models.command("pull")

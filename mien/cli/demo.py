@@ -121,7 +121,7 @@ def _table(verdicts: list[Verdict]) -> Table:
 
 
 def _next_steps(folder: Folder, key: str, photograph: Path) -> str:
-    command = Path(sys.argv[0]) if sys.argv[0].endswith("mien") else "mien"
+    command = shlex.quote(str(Path(sys.argv[0]).absolute())) if sys.argv[0].endswith("mien") else "mien"
     return (
         "Try it yourself, on the same gallery. In one terminal:\n"
         f"  {command} up --data {shlex.quote(str(folder.path))}\n"

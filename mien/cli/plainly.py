@@ -22,7 +22,7 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt:
             sys.exit(130)
         except Exception as error:
-            if type(error).__name__ not in _FORESEEN:
+            if not _FORESEEN & {kind.__name__ for kind in type(error).__mro__}:
                 raise
             print(f"mien: {error}", file=sys.stderr)
             sys.exit(1)

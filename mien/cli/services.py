@@ -34,9 +34,17 @@ def create(name: str, kind: str, data: Path | None, as_json: bool) -> None:
         print(key)
 
 
-def show(data: Path | None) -> None:
+def show(data: Path | None, as_json: bool) -> None:
+    folder = Folder(data or default_folder())
+    if not folder.postgres.exists() and not os.environ.get("DATABASE_URL"):
+        raise CommandError(f"there is no mesh in {folder.path}; name its folder with --data")
+    services = in_database(data, list_services)
+    if as_json:
+        told = [{"id": str(each.id), "name": each.name, "type": each.type} for each in services]
+        print(json.dumps(told, indent=1))
+        return
     table = Table("name", "type", "id", box=None)
-    for service in in_database(data, list_services):
+    for service in services:
         table.add_row(service.name, service.type, str(service.id))
     Console().print(table)
 

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT = 1, 8, 47
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAP_AMBIENT = 1, 8, 28, 47
+NO_SETUID_FIXUP = 1 << 2  # access(2) goes by the capabilities of a process, whoever its user is
 PR_CAP_AMBIENT_RAISE = 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
@@ -32,6 +33,7 @@ def become(libc: ctypes.CDLL, uid: int, gid: int) -> None:
 
     Postgres refuses to run as root, but its programs and its data may lie there.
     """
+    libc.prctl(PR_SET_SECUREBITS, NO_SETUID_FIXUP, 0, 0, 0)  # Postgres asks whether its programs may run
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(gid, gid, gid)

@@ -57,6 +57,8 @@ class Mesh:
         self._ports = dict(zip(names, ports, strict=True))
         self._postgres: Postgres | None = None
         self._processes: dict[str, Process] = {}
+        self._unusable: str | None = None  # the name of a process that no other start would help
+        self._given_up = asyncio.Event()
 
     async def run(self, ready: Callable[[str], None], told_to_stop: asyncio.Event) -> None:
         """Runs until told to stop. Calls `ready` with the mesh's URL once all of it serves.
@@ -66,11 +68,14 @@ class Mesh:
         try:
             running = asyncio.create_task(self._run(ready))
             stopping = asyncio.create_task(told_to_stop.wait())
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            running.cancel()
+            giving_up = asyncio.create_task(self._given_up.wait())
+            await asyncio.wait({running, stopping, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (running, stopping, giving_up):
+                task.cancel()
             with suppress(asyncio.CancelledError):
                 await running  # raises what went wrong
+            if self._unusable:
+                raise MeshError(f"{self._unusable} cannot run as it is set; the log above says why")
         finally:
             await self._stop()
 
@@ -177,7 +182,12 @@ class Mesh:
 
     def _start(self, process: Process) -> None:
         self._processes[process.name] = process
+        process.give_up = self._give_up
         process.start()
+
+    def _give_up(self, name: str) -> None:
+        self._unusable = name
+        self._given_up.set()
 
 
 def free_port() -> int:

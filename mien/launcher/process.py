@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import NamedTuple
 
+from serving.settings import UNUSABLE
+
 SETTLED = 30.0  # seconds after which a process that dies has no past
 _BACK_OFF = 0.1, 5.0  # seconds before it is started again, doubled with each death in a row
 
@@ -42,6 +44,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: User = MYSELF
     stop_signal: signal.Signals = signal.SIGTERM
+    give_up: Callable[[str], None] = lambda name: None  # called instead of a start that would not help
 
     def __post_init__(self) -> None:
         self.pid: int | None = None
@@ -72,6 +75,9 @@ class Process:
             started = time.monotonic()
             code = await self._run()
             if self._told_to_stop.is_set():
+                return
+            if code == UNUSABLE:
+                self.give_up(self.name)
                 return
             if time.monotonic() - started > SETTLED:
                 wait = _BACK_OFF[0]

@@ -15,6 +15,7 @@ from PIL import Image
 from mien.v1 import embedder_pb2 as pb
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 from serving.probe import is_serving
+from serving.settings import UNUSABLE
 from tests.embedder.conftest import saved
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -61,6 +62,16 @@ def test_it_serves_when_it_is_warm_and_ends_when_told(start: Start, portrait: Im
     assert process.wait(10) == 0
 
 
+def test_nothing_is_reported_to_the_makers_of_the_libraries(
+    networks: dict[str, Path], tmp_path: Path
+) -> None:
+    """ONNX Runtime keeps a queue of reports in the home folder, and a number for the machine."""
+    code = f"from embedder.session import Session; Session({str(networks['recogniser'])!r})"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment | {"HOME": str(tmp_path)})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -78,6 +89,7 @@ def test_a_mistake_in_the_settings_ends_it_with_a_plain_word(
 ) -> None:
     process = start(**settings)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
+    assert process.returncode == (1 if {"EMBEDDER_LISTEN", "MIEN_CACHE"} & set(settings) else UNUSABLE)
     assert says in said
+    assert "never awaited" not in said
     assert "Traceback" not in said

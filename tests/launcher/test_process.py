@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mien.launcher.process import Process
+from mien.launcher.process import Process, User, bound
+from serving.settings import UNUSABLE
 
 NOBODY = 65534
 SLEEP = ["sleep", "600"]
@@ -168,3 +169,25 @@ def await_children(launcher: "subprocess.Popen[bytes]") -> list[psutil.Process]:
             return children
         time.sleep(0.02)
     raise TimeoutError
+
+
+@as_root
+def test_who_is_no_longer_root_still_may_run_what_lies_below_a_folder_of_roots(tmp_path: Path) -> None:
+    """access(2), by which Postgres looks for its programs, goes by the real user else."""
+    program = tmp_path / "private/program"
+    program.parent.mkdir(mode=0o700)
+    program.write_text("#!/bin/sh")
+    program.chmod(0o755)
+    code = f"import os, sys; sys.exit(os.getuid() != {NOBODY} or not os.access({str(program)!r}, os.X_OK))"
+    command = bound([sys.executable, "-c", code], signal.SIGKILL, User(NOBODY, NOBODY))
+    assert subprocess.run(command).returncode == 0
+
+
+async def test_a_child_that_no_other_start_would_help_is_given_up() -> None:
+    given_up: list[str] = []
+    said = Said()
+    process = Process("child", ["sh", "-c", f"exit {UNUSABLE}"], said, give_up=given_up.append)
+    process.start()
+    await until(lambda: given_up)
+    await process.stop(1)
+    assert (given_up, said) == (["child"], [])

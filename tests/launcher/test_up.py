@@ -126,6 +126,8 @@ def test_services_are_made_and_listed_while_no_mesh_runs(data: Path) -> None:
     listed = mien("services", "list", *told)
     assert "friends" in listed.stdout
     assert "stopped" in listed.stdout
+    names = [service["name"] for service in json.loads(mien("services", "list", "--json", *told).stdout)]
+    assert names == ["friends", "stopped"]
     twice = mien("services", "create", "stopped", "--type", "detection", *told)
     assert twice.returncode == 1
     assert "choose another name" in twice.stderr
@@ -181,6 +183,32 @@ def test_a_database_that_is_not_there_is_a_plain_sentence() -> None:
     assert "the database cannot be reached" in refused.stderr
     assert "secret" not in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("setting", ["EMBEDDER_THREDS", "CLASSIFIER_LISTENN"])
+def test_a_setting_that_is_none_ends_it_at_once(tmp_path: Path, setting: str) -> None:
+    began = time.monotonic()
+    refused = mien("up", "--port", "0", "--data", str(tmp_path), **{setting: "1"})
+    assert refused.returncode == 1
+    assert f"{setting}: no such setting" in refused.stdout
+    assert "cannot run as it is set" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert time.monotonic() - began < STOPPED_WITHIN + READY_WITHIN / 2
+
+
+def test_without_a_network_a_pack_is_asked_for_in_a_plain_sentence(tmp_path: Path) -> None:
+    for index in ("http://127.0.0.1:9/simple", "junk"):
+        refused = mien("models", "pull", MIEN_INDEX_URL=index, MIEN_CACHE=str(tmp_path))
+        assert refused.returncode == 1
+        assert "MIEN_INDEX_URL" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_folder_without_a_mesh_has_no_services(tmp_path: Path) -> None:
+    refused = mien("services", "list", "--data", str(tmp_path / "typo"))
+    assert refused.returncode == 1
+    assert "there is no mesh in" in refused.stderr
+    assert not (tmp_path / "typo/postgres").exists()
 
 
 def test_help_is_there_for_every_command_and_imports_nothing_slow() -> None:
