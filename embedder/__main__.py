@@ -47,7 +47,9 @@ def main() -> None:
 
 async def run(settings: Settings, pack: Pack, files: dict[str, Path]) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
-    pipeline = Pipeline(pack, load(pack, files), Pool(threads, settings.queue), settings.max_pixels)
+    pipeline = Pipeline(
+        pack, load(pack, files), Pool(threads, settings.queue), settings.max_pixels, settings.delay
+    )
     await serve(
         settings.listen,
         lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline), server),

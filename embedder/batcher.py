@@ -1,8 +1,11 @@
 """Turns many small calls into few large ones."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar
 
 from embedder.steps import timed
@@ -10,6 +13,8 @@ from serving.faults import Overloaded
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+SOON = 0.05  # seconds: what a refused caller is told to wait at least
 
 
 class Answers(NamedTuple, Generic[Out]):
@@ -20,54 +25,154 @@ class Answers(NamedTuple, Generic[Out]):
 
 
 class Batcher(Generic[In, Out]):
-    """Lends each item a place in a batch: whatever waits when a worker is free, of all callers.
+    """Lends each item a place in a batch: what waits when a worker is free, of all callers in turn.
 
-    Nothing waits for company: while every worker is busy, items gather by themselves.
+    Nothing waits for company unless `max_delay`, in seconds from an item's arrival, says so: while every
+    worker is busy, items gather by themselves. Workers are threads that take the next batch without asking
+    the event loop, which may be busy reading what comes next.
     """
 
-    def __init__(self, *, max_size: int, max_waiting: int) -> None:
+    def __init__(self, *, max_size: int, max_waiting: int, max_delay: float = 0.0) -> None:
         self._max_size = max_size
         self._max_waiting = max_waiting
-        self._waiting: OrderedDict[asyncio.Future[tuple[Out, float]], In] = OrderedDict()  # the oldest first
-        self._filled = asyncio.Event()
+        self._max_delay = max_delay
+        self._changed = threading.Condition()  # guards all of what follows
+        self._lines: OrderedDict[Hashable, deque[_Call[In, Out]]] = OrderedDict()  # whose turn it is first
+        self._waiting = 0  # items
+        self._workers = 0
+        self._pace = 0.0  # seconds that an item takes one worker, of late
 
-    async def submit(self, items: Sequence[In]) -> Answers[Out]:
+    async def submit(self, items: Sequence[In], line: Hashable = None) -> Answers[Out]:
         """What workers make of each of `items`, or raises. They may travel in several batches.
 
-        Raises Overloaded at once if they would make more than `max_waiting` items wait, unless none
-        does. Items whose caller is cancelled leave the queue.
+        Calls that name the same `line` wait behind each other; lines take turns, item by item. Raises
+        Overloaded at once if more than `max_waiting` items would wait, unless none does. Items whose
+        caller is cancelled leave the queue.
         """
-        if self._waiting and len(self._waiting) + len(items) > self._max_waiting:
-            raise Overloaded("every worker is busy and the queue is full: try again with backoff")
-        loop = asyncio.get_running_loop()
-        answers: list[asyncio.Future[tuple[Out, float]]] = [loop.create_future() for _ in items]
-        self._waiting.update(zip(answers, items, strict=True))
-        self._filled.set()
+        if not items:
+            return Answers([], 0.0)
+        call = _Call(items, asyncio.get_running_loop().create_future())
+        line = call if line is None else line
+        self._enter(call, line)
         try:
-            answered = await asyncio.gather(*answers)
-            return Answers([result for result, _ in answered], sum(seconds for _, seconds in answered))
+            return await call.answer
         finally:
-            for answer in answers:
-                self._waiting.pop(answer, None)
+            if call.taken < len(items):
+                self._leave(call, line)
 
     async def work(self, run: Callable[[Sequence[In]], Sequence[Out]]) -> None:
-        """Serves batches with `run`, each in a thread, until cancelled. Call it once for each worker."""
-        while True:
-            await self._filled.wait()
-            count = min(self._max_size, len(self._waiting))
-            if count == 0:  # another worker was quicker, or the callers have gone
-                self._filled.clear()
-                continue
-            batch = [self._waiting.popitem(last=False) for _ in range(count)]
-            try:
-                # The clock runs in the thread: until one is free, the batch waits.
-                results, seconds = await asyncio.to_thread(timed, run, [item for _, item in batch])
-                settled = [(answer, result) for (answer, _), result in zip(batch, results, strict=True)]
-            except Exception as fault:  # a bad batch must not end the worker
-                for answer, _ in batch:
-                    if not answer.done():
-                        answer.set_exception(fault)
-                continue
-            for answer, result in settled:
-                if not answer.done():  # its caller may have gone meanwhile
-                    answer.set_result((result, seconds / count))
+        """Serves batches with `run`, in a thread, until cancelled. Call it once for each worker."""
+        ended = threading.Event()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._serve, args=(run, loop, ended), daemon=True).start()
+        self._workers += 1
+        try:
+            await loop.create_future()
+        finally:
+            self._workers -= 1
+            with self._changed:
+                ended.set()
+                self._changed.notify_all()
+
+    def _enter(self, call: "_Call[In, Out]", line: Hashable) -> None:
+        with self._changed:
+            waiting = self._waiting + len(call.items)
+            if self._waiting and waiting > self._max_waiting:
+                raise Overloaded(
+                    "every worker is busy and the queue is full: try again with backoff",
+                    retry_after=max(SOON, self._waiting * self._pace / max(1, self._workers)),
+                )
+            self._waiting = waiting
+            self._lines.setdefault(line, deque()).append(call)
+            self._changed.notify()
+
+    def _leave(self, call: "_Call[In, Out]", line: Hashable) -> None:
+        with self._changed:
+            if call.taken < len(call.items):  # a worker may have taken the rest meanwhile
+                self._waiting -= len(call.items) - call.taken
+                calls = self._lines[line]
+                calls.remove(call)
+                if not calls:
+                    del self._lines[line]
+
+    def _serve(
+        self,
+        run: Callable[[Sequence[In]], Sequence[Out]],
+        loop: asyncio.AbstractEventLoop,
+        ended: threading.Event,
+    ) -> None:
+        while batch := self._next(ended):
+            outcome, seconds = timed(_outcome, run, [call.items[place] for call, place in batch])
+            self._pace += (seconds / len(batch) - self._pace) / 8
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_deliver, batch, outcome, seconds / len(batch))
+
+    def _next(self, ended: threading.Event) -> "list[_Place[In, Out]]":
+        """The next batch as soon as there is one; empty when the worker has ended."""
+        with self._changed:
+            while not ended.is_set():
+                wait = self._due() - time.monotonic() if self._waiting else None
+                if wait is not None and (wait <= 0 or self._waiting >= self._max_size):
+                    return self._gathered()
+                self._changed.wait(wait)
+        return []
+
+    def _due(self) -> float:
+        """When the oldest item has waited long enough for company, by the monotonic clock."""
+        return min(calls[0].arrived for calls in self._lines.values()) + self._max_delay
+
+    def _gathered(self) -> "list[_Place[In, Out]]":
+        batch: list[_Place[In, Out]] = []
+        while self._lines and len(batch) < self._max_size:
+            line, calls = self._lines.popitem(last=False)
+            call = calls[0]
+            batch.append((call, call.taken))
+            call.taken += 1
+            if call.taken == len(call.items):
+                calls.popleft()
+            if calls:
+                self._lines[line] = calls  # at the end: the others come first
+        self._waiting -= len(batch)
+        if self._waiting:
+            self._changed.notify()  # another worker may be idle
+        return batch
+
+
+class _Call(Generic[In, Out]):
+    """Items of one caller, and what has become of them."""
+
+    def __init__(self, items: Sequence[In], answer: "asyncio.Future[Answers[Out]]") -> None:
+        self.items = items
+        self.answer = answer
+        self.arrived = time.monotonic()
+        self.taken = 0  # how many have gone into batches; the others wait
+        self.results: dict[int, Out] = {}  # by their places
+        self.seconds = 0.0
+
+
+def _outcome(run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]) -> Sequence[Out] | Exception:
+    try:
+        results = run(items)
+        if len(results) != len(items):
+            raise ValueError(f"{len(items)} items went in and {len(results)} answers came out")
+        return results
+    except Exception as fault:  # a bad batch must not end the worker
+        return fault
+
+
+_Place = tuple[_Call[In, Out], int]  # a call, and which of its items
+
+
+def _deliver(batch: list[_Place[In, Out]], outcome: Sequence[Out] | Exception, seconds: float) -> None:
+    """Tells callers of a batch, in the event loop. Each item took so many seconds."""
+    for number, (call, place) in enumerate(batch):
+        if call.answer.done():  # its caller has gone, or another batch has failed
+            continue
+        if isinstance(outcome, Exception):
+            call.answer.set_exception(outcome)
+            continue
+        call.results[place] = outcome[number]
+        call.seconds += seconds
+        if len(call.results) == len(call.items):
+            results = [call.results[each] for each in range(len(call.items))]
+            call.answer.set_result(Answers(results, call.seconds))

@@ -1,15 +1,17 @@
 """From the bytes of an image to what its faces are like."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from embedder.age import Age
+from embedder.alignment import fit
 from embedder.detector import SIDE, Faces, Floats, Pixels
 from embedder.finder import Finder, Found
 from embedder.gender import Gender
+from embedder.images import decode
 from embedder.networks import Networks
 from embedder.pack import Pack
 from embedder.pool import Pool
@@ -44,14 +46,17 @@ class Pipeline:
     `work` must be run as often as each network may run at once.
     """
 
-    def __init__(self, pack: Pack, networks: Networks, pool: Pool, max_pixels: int) -> None:
+    def __init__(
+        self, pack: Pack, networks: Networks, pool: Pool, max_pixels: int, max_delay: float = 0.0
+    ) -> None:
         self.pack = pack
         self._detector = networks.detector
         self._finder = Finder(networks.detector, pack.detection.min_score, max_pixels)
-        self._recogniser = Stage(RECOGNISER, networks.recogniser)
-        self._age = Stage(AGE, networks.age) if networks.age else None
-        self._gender = Stage(GENDER, networks.gender) if networks.gender else None
+        self._recogniser = Stage(RECOGNISER, networks.recogniser, max_delay)
+        self._age = Stage(AGE, networks.age, max_delay) if networks.age else None
+        self._gender = Stage(GENDER, networks.gender, max_delay) if networks.gender else None
         self._pool = pool
+        self._max_pixels = max_pixels
 
     async def analyze(
         self,
@@ -93,6 +98,23 @@ class Pipeline:
             found.poses,
             sorted(steps, key=lambda step: ORDER.index(step.name)),
         )
+
+    async def embed(self, chips: Sequence[Pixels], line: Hashable) -> list[Floats]:
+        """The embeddings of faces that have been cut out, (chip_size, chip_size, 3) each.
+
+        Calls of one `line` wait behind each other, and lines take turns. Raises Overloaded.
+        """
+        return (await self._recogniser.answer(chips, line)).results
+
+    async def read_chip(self, file: bytes) -> Pixels:
+        """A face that has been cut out, of an image file.
+
+        Raises ImageUnreadable, ImageTooLarge, Overloaded.
+        """
+        return await self._pool.run(self._chip, file)
+
+    def _chip(self, file: bytes) -> Pixels:
+        return fit(decode(file, self._max_pixels).pixels, self.pack.chip_size)
 
     async def work(self) -> None:
         """Runs the networks on chips until cancelled."""

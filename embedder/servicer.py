@@ -1,9 +1,12 @@
 """EmbedderService: from wire to values and back."""
 
+from collections.abc import AsyncIterator
+
 from embedder.messages import to_face, to_model
 from embedder.pipeline import Pipeline
 from embedder.search import Search
 from embedder.steps import versions
+from embedder.stream import embedded
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceServicer
@@ -42,6 +45,12 @@ class Embedder(EmbedderServiceServicer):
                 for name, seconds in analysis.steps
             ],
         )
+
+    async def Embed(
+        self, request_iterator: AsyncIterator[pb.EmbedRequest], _: Context
+    ) -> AsyncIterator[pb.EmbedResponse]:
+        async for response in embedded(self._pipeline, request_iterator):
+            yield response
 
     async def GetModel(self, request: pb.GetModelRequest, _: Context) -> pb.GetModelResponse:
         steps = [face_pb2.Step(name=name, version=version) for name, version in self._versions.items()]

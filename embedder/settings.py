@@ -17,6 +17,11 @@ class Settings:
         "EMBEDDER_THREADS", "images worked on at once; as many as this process has CPU cores if unset", None
     )
     queue: int = setting("EMBEDDER_QUEUE", "images that may wait; more are refused as OVERLOADED", 64)
+    delay: float = setting(
+        "EMBEDDER_DELAY",
+        "seconds a face may wait for others to fill a batch; 0: none waits, which is best on a CPU",
+        0.0,
+    )
     max_pixels: int = setting("EMBEDDER_MAX_PIXELS", "images of more pixels are refused", 50_000_000)
     cache: Path | None = setting(  # noqa: RUF009
         "MIEN_CACHE", "folder that keeps the networks; the user's cache folder if unset", None
@@ -33,7 +38,7 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        least = {"threads": 1, "queue": 0, "max_pixels": 1, "max_request": 1}
+        least = {"threads": 1, "queue": 0, "delay": 0, "max_pixels": 1, "max_request": 1}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in least and value is not None and value < least[field.name]:

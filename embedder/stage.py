@@ -1,6 +1,6 @@
 """A network at work on the chips of all callers: how they are cut for it, and where they wait."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 from embedder.alignment import align, fit
@@ -11,25 +11,29 @@ from embedder.networks import Reader
 Out = TypeVar("Out")
 
 BATCH = 16  # chips to a batch, at most; larger ones bring no more on a CPU
-CHIPS = 512  # chips that may wait
+CHIPS = 1024  # chips that may wait: some 70 MB of them
 
 
 class Stage(Generic[Out]):
     """The step `name` of analyses. `work` must be run as often as it may run at once."""
 
-    def __init__(self, name: str, reader: Reader[Out]) -> None:
+    def __init__(self, name: str, reader: Reader[Out], max_delay: float) -> None:
         self.name = name
+        self.chip_size = reader.chip_size
         self._reader = reader
-        self._batcher: Batcher[Pixels, Out] = Batcher(max_size=BATCH, max_waiting=CHIPS)
+        self._batcher: Batcher[Pixels, Out] = Batcher(max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay)
 
     def cut(self, pixels: Pixels, landmarks: Floats) -> list[Pixels]:
         """A chip for each face that has landmarks, (n, 5, 2); for an image without any, one of all of it."""
         template, size, _ = self._reader
         return [align(pixels, each, template, size) for each in landmarks] or [fit(pixels, size)]
 
-    async def answer(self, chips: Sequence[Pixels]) -> Answers[Out]:
-        """What the network makes of each chip. Raises Overloaded at once if too many wait."""
-        return await self._batcher.submit(chips)
+    async def answer(self, chips: Sequence[Pixels], line: Hashable = None) -> Answers[Out]:
+        """What the network makes of each chip. Raises Overloaded at once if too many wait.
+
+        Lines take turns, see Batcher.
+        """
+        return await self._batcher.submit(chips, line)
 
     async def work(self) -> None:
         """Looks at chips until cancelled."""

@@ -83,8 +83,14 @@ class ModelMismatch(Fault):
 
 
 class Overloaded(Fault):
+    """Nothing was done. `retry_after` says, in seconds, when there may be room."""
+
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = pb.ERROR_REASON_OVERLOADED
+
+    def __init__(self, message: str, retry_after: float = 0.1, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
 
 
 class StoreUnavailable(Fault):

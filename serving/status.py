@@ -14,7 +14,13 @@ def to_status(fault: faults.Fault) -> status_pb2.Status:
     info = Any()
     reason = pb.ErrorReason.Name(fault.reason).removeprefix("ERROR_REASON_")
     info.Pack(error_details_pb2.ErrorInfo(domain=DOMAIN, reason=reason, metadata=fault.facts))
-    return status_pb2.Status(code=fault.code.value[0], message=str(fault), details=[info])
+    details = [info]
+    if isinstance(fault, faults.Overloaded):
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(int(fault.retry_after * 1e9))
+        details.append(Any())
+        details[-1].Pack(retry)
+    return status_pb2.Status(code=fault.code.value[0], message=str(fault), details=details)
 
 
 def from_status(status: status_pb2.Status) -> faults.Fault | None:
