@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SDKS := $(VENV)-sdk
+JAVASCRIPT := tests/sdks/javascript
+PEERS := $(VENV)-peers
 # Wheels only, at the locked versions and hashes, from the index that pip is configured for.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 BUILT_FROM := $(shell find proto envoy -type f) hatch_build.py pyproject.toml
@@ -30,7 +33,7 @@ demo: install
 up: install
 	$(BIN)/mien up
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(SDKS)/.python $(JAVASCRIPT)/node_modules/.package-lock.json
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
@@ -40,11 +43,11 @@ lint: $(VENV)/.dev
 	$(BIN)/buf lint mien/descriptor.pb#format=binpb
 	$(BIN)/python tests/breaking.py
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev $(PEERS)/.installed
+	BENCH_PEERS=$(PEERS) $(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis mien-demo mien/descriptor.pb
+	rm -rf $(VENV) $(SDKS) $(PEERS) $(JAVASCRIPT)/node_modules dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis mien-demo mien/descriptor.pb
 	find . -name '*_pb2*' -delete -o -name __pycache__ -prune -exec rm -rf {} +
 
 lock: $(VENV)/.dev
@@ -55,6 +58,11 @@ lock: $(VENV)/.dev
 	  --extra server --extra gpu pyproject.toml -c requirements/cpu.txt -o requirements/gpu.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
 	  --extra server --extra cpu --extra dev pyproject.toml -c requirements/cpu.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	  tests/sdks/python/requirements.in -o tests/sdks/python/requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
+	  bench/peers/requirements.in -o bench/peers/requirements.txt
+	cd $(JAVASCRIPT) && npm update --package-lock-only --no-audit --no-fund
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mien needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -77,3 +85,26 @@ $(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
 	@echo 'Installing what tests and checks need ...'
 	@$(PIP) --no-deps --require-hashes --only-binary=:all: -r requirements/dev.txt
 	@touch $@
+
+# CompreFace's own SDKs, which the tests run unmodified, want older versions than ours: they live apart.
+$(SDKS)/.python: tests/sdks/python/requirements.txt | $(VENV)/.venv
+	@echo "Installing CompreFace's SDK for Python ..."
+	@$(BIN)/python -m venv --clear --without-pip $(SDKS)
+	@$(BIN)/python -m pip --python $(SDKS)/bin/python --disable-pip-version-check install --quiet \
+	  --no-deps --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+# Other servers of networks, which `make bench` measures beside ours.
+$(PEERS)/.installed: bench/peers/requirements.txt | $(VENV)/.venv
+	@echo "Installing mosec and LitServe, to be measured beside mien ..."
+	@$(BIN)/python -m venv --clear --without-pip $(PEERS)
+	@$(BIN)/python -m pip --python $(PEERS)/bin/python --disable-pip-version-check install --quiet \
+	  --no-deps --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+# npm writes this file when all is there.
+$(JAVASCRIPT)/node_modules/.package-lock.json: $(JAVASCRIPT)/package-lock.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+	  echo "Installing CompreFace's SDK for JavaScript ..."; \
+	  cd $(JAVASCRIPT) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
+	else echo "There is no Node with npm: the tests of CompreFace's SDK for JavaScript will skip."; fi

@@ -1,18 +1,16 @@
-"""`make bench`: how fast mien is beside its limit and a peer, all measured in turns, in the same minute.
+"""`make bench`: how fast mien is beside its limit and a peer, all measured in turns, in the same minute;
+and then under CompreFace's own load test, which bench/load.py describes.
 
 The limit is ONNX Runtime alone with the same two networks, one session run in as many threads as there are
 cores. The peer is dlib's own recogniser (package dlib-bin, built without BLAS) on ready chips. Ratios are
 what counts: milliseconds change with the machine and with what else it does.
 """
 
-import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 
 import dlib
@@ -22,20 +20,21 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench import load
 from bench.mesh import Running, running
+from bench.results import percentile, write
 from embedder.detector import SIDE
 from embedder.fetching.cache import default_cache
 from embedder.pack import read_pack
 from embedder.preparation import prepare
 from embedder.samples import photographs
 from embedder.session import Session
-from mien.v1 import embedder_pb2
+from mien.v1 import embedder_pb2, face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 
 ROUNDS = 5
 SECONDS = 3.0  # of each measurement in each round
 CALLERS = 8  # CompreFace's load tests have as many connections
-RESULTS = Path(__file__).parent / "results"
 
 # Makes one call; measured by how many of it are done a second.
 Call = Callable[[], object]
@@ -92,7 +91,7 @@ def calls(mesh: Running) -> dict[str, tuple[Call, int]]:
     client = httpx.Client(
         base_url=f"http://{mesh.address}/api/v1/recognition", headers={"x-api-key": mesh.key}
     )
-    request = embedder_pb2.AnalyzeRequest(image=photograph, outputs=[embedder_pb2.FACE_OUTPUT_EMBEDDING])
+    request = embedder_pb2.AnalyzeRequest(image=photograph, outputs=[face_pb2.FACE_OUTPUT_EMBEDDING])
     stub = EmbedderServiceStub(channel)
 
     def recognize() -> None:
@@ -120,16 +119,15 @@ def main() -> None:
                 per_second, seconds = rate(call, callers)
                 measured.setdefault(name, []).append(per_second)
                 took.setdefault(name, []).extend(seconds)
+        console.print(f"CompreFace's load test, {load.MINUTE:.0f} seconds ...", style="dim")
+        under_load = load.measure(mesh)
     rows = [_row(name, measured, took) for name in measured]
     table = Table("what", "a second", "of the limit", "p50 ms", "p99 ms")
     for row in rows:
         table.add_row(row["what"], *(f"{row[key]:.2f}" for key in list(row)[1:]))
     console.print(table)
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
-    machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"
-    file.write_text(json.dumps({"machine": machine, "rounds": ROUNDS, "rows": rows}, indent=1))
-    console.print(f"wrote {file}")
+    console.print(f"wrote {write('ratios', rounds=ROUNDS, rows=rows)}")
+    load.report(under_load, load.MINUTE, console.print)
 
 
 def _row(name: str, measured: dict[str, list[float]], took: dict[str, list[float]]) -> dict[str, str | float]:
@@ -141,8 +139,8 @@ def _row(name: str, measured: dict[str, list[float]], took: dict[str, list[float
         "what": name,
         "a second": statistics.median(measured[name]),
         "of the limit": statistics.median(ratios),
-        "p50 ms": 1e3 * ordered[len(ordered) // 2],
-        "p99 ms": 1e3 * ordered[int(len(ordered) * 0.99)],
+        "p50 ms": 1e3 * percentile(ordered, 0.5),
+        "p99 ms": 1e3 * percentile(ordered, 0.99),
     }
 
 

@@ -39,3 +39,28 @@ function envoy_on_response(handle)
     end
   end
 end
+
+-- Whether a header of a REST request may become metadata of the call: gRPC refuses some that HTTP allows, and with
+-- them the whole call.
+local function is_metadata(name, value)
+  if name == "grpc-timeout" then
+    return string.find(value, "^%d%d?%d?%d?%d?%d?%d?%d?[HMSmun]$") ~= nil
+  end
+  return not (string.find(name, "[^%w_.%-]") or string.find(name, "%-bin$") or string.find(name, "^grpc%-"))
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if string.sub(headers:get("content-type") or "", 1, 16) == "application/grpc" then
+    return
+  end
+  local strange = {}
+  for name, value in pairs(headers) do
+    if string.sub(name, 1, 1) ~= ":" and not is_metadata(name, value) then
+      table.insert(strange, name)
+    end
+  end
+  for _, name in ipairs(strange) do
+    headers:remove(name)
+  end
+end

@@ -166,3 +166,14 @@ def no_face() -> bytes:
     file = BytesIO()
     Image.effect_noise((320, 240), 40).convert("RGB").save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pictures(two_faces: bytes, no_face: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures, for programs that read files."""
+    folder = tmp_path_factory.mktemp("pictures")
+    files = {"both.jpg": two_faces, "nobody.png": no_face, "notes.txt": b"no image"}
+    files |= {f"{name}.jpg": cropped(name, 400) for name in ("obama", "obama2", "obama3", "biden")}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
