@@ -1,8 +1,8 @@
-"""Calibrates a model pack: python -m bench.calibrate FOLDER
+"""Calibrates a model pack: python -m bench.calibrate FOLDER [PACK]
 
 Prints the coefficients that a folder of photographs asks for, how firmly, and how often the pack errs with
-those that it has; draws docs/similarity.svg. docs/similarity.md says what it all means, bench/faces.py what
-has to be in the folder.
+those that it has; draws docs/similarity.svg of `open`, which is the pack if none is named. docs/similarity.md
+says what it all means, bench/faces.py what has to be in the folder.
 """
 
 import asyncio
@@ -18,23 +18,25 @@ from bench.pairs import compare
 from bench.pipeline import open_pipeline
 from bench.report import console, report_errors, report_faces, report_fit, report_search
 from embedder.fetching.cache import default_cache
-from embedder.pack import Pack
+from embedder.pack import DEFAULT, Pack
 from embedder.preparation import prepare
 from embedder.session import Session
 
 DRAWING = Path(__file__).parents[1] / "docs/similarity.svg"
 
 
-async def main(folder: Path) -> None:
-    async with open_pipeline() as pipeline:
+async def main(folder: Path, name: str = DEFAULT) -> None:
+    async with open_pipeline(name) as pipeline:
         faces, pack = await read_faces(pipeline, folder), pipeline.pack
     pairs = compare(faces, np.array([face.embedding for face in faces]))
     report_faces(faces)
     report_fit(pairs)
-    report_errors(pairs, pack.calibration, compare(faces, as_made(faces, pack)))
+    shipped = name == DEFAULT
+    report_errors(pairs, pack.calibration, compare(faces, as_made(faces, pack)) if shipped else None)
     report_search(faces, pack.calibration)
-    DRAWING.write_text(draw(pairs, pack.calibration, pack.name))
-    console.print(f"drew {DRAWING}")
+    if shipped:
+        DRAWING.write_text(draw(pairs, pack.calibration, pack.name))
+        console.print(f"drew {DRAWING}")
 
 
 def as_made(faces: list[Face], pack: Pack) -> NDArray[np.float32]:
@@ -44,6 +46,6 @@ def as_made(faces: list[Face], pack: Pack) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -46,14 +46,18 @@ def report_fit(pairs: Pairs) -> None:
         console.print(f"{kind.name} accepted by thresholds fitted without their photograph: {share:.2%}")
 
 
-def report_errors(pairs: Pairs, calibration: Calibration, as_made: Pairs) -> None:
-    """How often each similarity would err, in percent of the pairs of a kind, with 95 % intervals."""
+def report_errors(pairs: Pairs, calibration: Calibration, as_made: Pairs | None) -> None:
+    """How often each similarity would err, in percent of the pairs of a kind, with 95 % intervals.
+
+    `as_made` are the pairs by dlib's vectors before they are of norm 1; None: it is another network.
+    """
     heads = (f"{kind.name} ({len(pairs.of(kind).kinds)})" for kind in Kind)
     table = Table("similarity", "distance", "cosine", *heads)
     for at in SIMILARITIES:
         limit = distance(calibration, at)
         table.add_row(f"{at}", f"{limit:.3f}", f"{1 - limit**2 / 2:.3f}", *_rates(pairs, limit))
-    table.add_row("dlib's", f"{DLIB}", "", *_rates(as_made, DLIB))
+    if as_made:
+        table.add_row("dlib's", f"{DLIB}", "", *_rates(as_made, DLIB))
     console.print(table)
 
 

@@ -13,7 +13,8 @@ from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Logged
 from embedder.fetching.web import FetchError
 from embedder.networks import load
-from embedder.pack import Pack, PackUnknown, read_pack
+from embedder.pack import Pack, read_pack
+from embedder.pack_errors import PackError
 from embedder.pipeline import Pipeline
 from embedder.pool import Pool
 from embedder.preparation import prepare
@@ -38,7 +39,7 @@ def main() -> None:
         pack = read_pack(settings.pack)
         files = prepare(pack, settings.cache or default_cache(), Logged())
         uvloop.run(run(settings, pack, files))
-    except PackUnknown as error:
+    except PackError as error:
         print(error, file=sys.stderr)
         raise SystemExit(UNUSABLE) from None
     except (FetchError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Reads a range of years out of what a network believes of each year."""
+"""Reads an age out of what a network answers."""
 
 from typing import NamedTuple
 
@@ -31,3 +31,12 @@ def to_age(belief: Floats) -> Age:
         if inside[low] >= ENOUGH - ROUNDING:
             break
     return Age(low, low + width - 1, float(inside[low]))
+
+
+def to_one_age(answer: Floats) -> Age:
+    """`answer` is (3,), of InsightFace's genderage: the last is a hundredth of the age.
+
+    It says nothing of how sure it is, so its one year has all the belief, as with CompreFace.
+    """
+    years = max(0, round(float(answer[2]) * 100))
+    return Age(years, years, 1.0)

@@ -7,26 +7,32 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from embedder.age import Age, to_age
+from embedder.age import Age, to_age, to_one_age
 from embedder.attributes import AttributeNetwork
 from embedder.centerface import CenterFace
 from embedder.detector import Detector, Floats, Pixels
-from embedder.gender import Gender, to_gender
+from embedder.gender import Gender, to_gender, to_likelier
 from embedder.pack import Attribute, Pack
 from embedder.recogniser import Recogniser
+from embedder.scrfd import SCRFD
 from embedder.yunet import YuNet
 
 Out = TypeVar("Out")
 
-DETECTORS: dict[str, Callable[[Path], Detector]] = {"centerface": CenterFace, "yunet": YuNet}
+DETECTORS: dict[str, Callable[[Path], Detector]] = {"centerface": CenterFace, "scrfd": SCRFD, "yunet": YuNet}
+
+# How what a network answers of one face is read, by `Attribute.answers`.
+AGES: dict[str, Callable[[Floats], Age]] = {"beliefs": to_age, "genderage": to_one_age}
+GENDERS: dict[str, Callable[[Floats], Gender]] = {"beliefs": to_gender, "genderage": to_likelier}
 
 
 class Reader(NamedTuple, Generic[Out]):
     """A network that looks at chips, and how they are cut for it."""
 
-    template: npt.NDArray[np.float64]  # (5, 2): where the landmarks of a face lie on a chip, in pixels
+    template: npt.NDArray[np.float64]  # (points, 2): where points of a face lie on a chip, in pixels
     chip_size: int  # width and height, in pixels
     look: Callable[[Sequence[Pixels]], list[Out]]  # may run in several threads at once
+    of_box: bool = False  # the points are the corners of the square around its box; else its landmarks
 
 
 class Networks(NamedTuple):
@@ -45,10 +51,11 @@ def load(pack: Pack, files: dict[str, Path]) -> Networks:
     return Networks(
         DETECTORS[kind](files[kind]),
         Reader(pack.detection.template, pack.chip_size, embed),
-        _attribute(files["age"], pack.age, to_age) if pack.age else None,
-        _attribute(files["gender"], pack.gender, to_gender) if pack.gender else None,
+        _attribute(files["age"], pack.age, AGES) if pack.age else None,
+        _attribute(files["gender"], pack.gender, GENDERS) if pack.gender else None,
     )
 
 
-def _attribute(path: Path, takes: Attribute, read: Callable[[Floats], Out]) -> Reader[Out]:
-    return Reader(takes.template, takes.chip_size, AttributeNetwork(path, takes, read).look)
+def _attribute(path: Path, takes: Attribute, reads: dict[str, Callable[[Floats], Out]]) -> Reader[Out]:
+    look = AttributeNetwork(path, takes, reads[takes.answers]).look
+    return Reader(takes.template, takes.chip_size, look, takes.of_box)

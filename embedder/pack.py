@@ -3,17 +3,19 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from embedder.fetching.archives import Archive, Member
-from embedder.template import Frame, reframed
+from embedder.chips import read_chip
+from embedder.conversion.intake import Intake
+from embedder.fetching.sources import Archive, Download, Folder, Member, Source
+from embedder.own import completed
+from embedder.pack_errors import PackUnknown
 
-
-class PackUnknown(Exception):
-    """No model pack has this name. The message says which there are."""
+DEFAULT = "open"
 
 
 class Calibration(NamedTuple):
@@ -23,20 +25,28 @@ class Calibration(NamedTuple):
     steepness: float
 
 
+class Terms(NamedTuple):
+    """What has to be accepted before networks may be used."""
+
+    says: str  # in half a sentence
+    url: str  # where they are in full
+
+
 class Network(NamedTuple):
     """A network as it is published."""
 
     name: str  # what it is known as, such as "dlib"
-    archive: Archive
+    archive: Source
     member: Member
-    licence: str  # its SPDX name
+    licence: str  # its SPDX name, or a few words
     conversion: str | None  # a kind of embedder.conversion; None: used as it is
+    intake: Intake | None = None  # of a recogniser that is converted by the kind "chips"
 
 
 class Detection(NamedTuple):
     """How faces are found."""
 
-    kind: str  # "centerface" or "yunet": the name of its network too
+    kind: str  # "centerface", "scrfd" or "yunet": the name of its network too
     min_score: float  # what scores lower is no face, unless the caller says otherwise; in [0, 1]
     template: npt.NDArray[np.float64]  # (5, 2): where the landmarks of a face lie on a chip, in pixels
 
@@ -48,74 +58,99 @@ class Attribute(NamedTuple):
     """
 
     chip_size: int  # width and height, in pixels
-    template: npt.NDArray[np.float64]  # (5, 2): as that of the detection, but on these chips
+    template: npt.NDArray[np.float64]  # (points, 2): as that of the detection, but on these chips
     mean: tuple[float, float, float]  # of red, green and blue, in [0, 255]
     deviation: float
+    of_box: bool = False  # the template is of the corners of the square around the box, not of landmarks
+    answers: str = "beliefs"  # how to read it: a name of embedder.networks
 
 
 @dataclass(frozen=True)
 class Pack:
-    """What a file of `embedder/packs` says."""
+    """What a file of `embedder/packs` says, or one of the user's own."""
 
     name: str
     detection: Detection
     chip_size: int  # width and height of what the recogniser takes, in pixels
     dimension: int  # length of an embedding
     calibration: Calibration
-    age: Attribute | None  # of the network "age": its belief in being 0, 1, 2, ... years old
-    gender: Attribute | None  # of the network "gender": its belief in female and male
-    networks: dict[str, Network]  # by their names: "centerface", "yunet", "recogniser", "age", "gender"
+    age: Attribute | None  # of the network "age": what it says of how old a face looks
+    gender: Attribute | None  # of the network "gender": what it says of how female and male a face looks
+    networks: dict[str, Network]  # by their names: those of detectors, "recogniser", "age", "gender"
+    terms: Terms | None = None  # None: whoever has the pack may use it
+
+
+def known_packs() -> list[str]:
+    """The names of the packs that come with mien."""
+    found = [file.name.removesuffix(".toml") for file in (files("embedder") / "packs").iterdir()]
+    return sorted(set(found) - {"samples"})
 
 
 def read_pack(name: str, detector: str | None = None) -> Pack:
-    """The pack of this name, with `detector` in place of its own if one is named. Raises PackUnknown."""
-    found = {file.name: file for file in (files("embedder") / "packs").iterdir()}
-    found.pop("samples.toml")
-    if f"{name}.toml" not in found:
-        known = ", ".join(sorted(each.removesuffix(".toml") for each in found))
-        raise PackUnknown(f"there is no model pack {name!r}; there are: {known}")
-    told = tomllib.loads(found[f"{name}.toml"].read_text())
+    """The pack of this name or in this file, with `detector` in place of its own if one is named.
+
+    Raises PackUnknown, and PackInvalid for a file of the user's own.
+    """
+    if name.endswith(".toml"):
+        told = completed(Path(name), _tables(DEFAULT))
+    elif name in known_packs():
+        told = _tables(name)
+    else:
+        known = ", ".join(known_packs())
+        raise PackUnknown(
+            f"there is no model pack {name!r}; there are: {known}, and any file that ends in .toml"
+        )
     kind = detector or told["detector"]
     networks = told["networks"]
     recogniser = networks["recogniser"]
-    template = np.array(networks[kind]["template"])
-    attributes = {
-        key: _attribute(networks[key], template, _frame(recogniser))
-        for key in ("age", "gender")
-        if key in networks
-    }
-    archives = {key: Archive(**value) for key, value in told["archives"].items()}
+    chip = read_chip(recogniser["chip"], kind)
+    attributes = {key: _attribute(networks[key], kind) for key in ("age", "gender") if key in networks}
+    archives = {key: _source(value) for key, value in told.get("archives", {}).items()}
     return Pack(
         name=told["name"],
-        detection=Detection(kind, networks[kind]["min_score"], template),
-        chip_size=recogniser["chip_size"],
+        detection=Detection(kind, networks[kind]["min_score"], chip.template),
+        chip_size=chip.size,
         dimension=recogniser["dimension"],
         calibration=Calibration(**told["calibration"]),
         age=attributes.get("age"),
         gender=attributes.get("gender"),
         networks={key: _network(key, value, archives) for key, value in networks.items()},
+        terms=Terms(**told["terms"]) if "terms" in told else None,
     )
 
 
-def _frame(told: dict[str, Any]) -> Frame:
-    return Frame(told["chip_size"], told["padding"])
+def _tables(name: str) -> dict[str, Any]:
+    return tomllib.loads((files("embedder") / f"packs/{name}.toml").read_text())
 
 
-def _attribute(told: dict[str, Any], template: npt.NDArray[np.float64], of: Frame) -> Attribute:
-    mean = told["mean"]
-    return Attribute(
-        told["chip_size"],
-        reframed(template, of, _frame(told)),
-        (mean[0], mean[1], mean[2]),
-        told["deviation"],
-    )
+def _attribute(told: dict[str, Any], detector: str) -> Attribute:
+    chip = read_chip(told["chip"], detector)
+    answers = told.get("answers", "beliefs")
+    return Attribute(chip.size, chip.template, _colours(told), told["deviation"], chip.of_box, answers)
 
 
-def _network(key: str, told: dict[str, Any], archives: dict[str, Archive]) -> Network:
+def _network(key: str, told: dict[str, Any], archives: dict[str, Source]) -> Network:
+    source = archives[told["archive"]] if "archive" in told else _source(told)
+    path = told["path"] if "path" in told else Download(told["url"], told["sha256"]).file
+    conversion = told.get("conversion")
+    intake = None
+    if conversion == "chips":
+        blue_first = told.get("colours") == "bgr"
+        size = read_chip(told["chip"]).size
+        intake = Intake(size, _colours(told), told["deviation"], blue_first, told.get("output"))
     return Network(
-        told.get("name", key),
-        archives[told["archive"]],
-        Member(told["path"], told["sha256"]),
-        told["licence"],
-        told.get("conversion"),
+        told.get("name", key), source, Member(path, told["sha256"]), told["licence"], conversion, intake
     )
+
+
+def _source(told: dict[str, Any]) -> Source:
+    if "folder" in told:
+        return Folder(Path(told["folder"]))
+    if "url" in told:
+        return Download(told["url"], told["sha256"])
+    return Archive(**told)
+
+
+def _colours(told: dict[str, Any]) -> tuple[float, float, float]:
+    red, green, blue = told["mean"]
+    return (red, green, blue)

@@ -4,8 +4,9 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from embedder.fetching.archives import Archive, Member, fetch
+from embedder.fetching.archives import fetch
 from embedder.fetching.progress import Progress, silent
+from embedder.fetching.sources import Archive, Member
 
 
 def photographs(cache: Path, progress: Progress = silent) -> dict[str, Path]:

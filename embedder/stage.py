@@ -5,8 +5,9 @@ from typing import Generic, TypeVar
 
 from embedder.alignment import align, fit
 from embedder.batcher import Answers, Batcher
-from embedder.detector import Floats, Pixels
+from embedder.detector import Faces, Pixels
 from embedder.networks import Reader
+from embedder.template import squares
 
 Out = TypeVar("Out")
 
@@ -23,10 +24,13 @@ class Stage(Generic[Out]):
         self._reader = reader
         self._batcher: Batcher[Pixels, Out] = Batcher(max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay)
 
-    def cut(self, pixels: Pixels, landmarks: Floats) -> list[Pixels]:
-        """A chip for each face that has landmarks, (n, 5, 2); for an image without any, one of all of it."""
-        template, size, _ = self._reader
-        return [align(pixels, each, template, size) for each in landmarks] or [fit(pixels, size)]
+    def cut(self, pixels: Pixels, faces: Faces) -> list[Pixels]:
+        """A chip for each face; of an image that was taken for one, and has no landmarks, all of it."""
+        reader = self._reader
+        if not len(faces.landmarks):
+            return [fit(pixels, reader.chip_size)]
+        points = squares(faces.boxes) if reader.of_box else faces.landmarks
+        return [align(pixels, each, reader.template, reader.chip_size) for each in points]
 
     async def answer(self, chips: Sequence[Pixels], line: Hashable = None) -> Answers[Out]:
         """What the network makes of each chip. Raises Overloaded at once if too many wait.

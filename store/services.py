@@ -24,6 +24,14 @@ class Service(NamedTuple):
     gallery_id: UUID | None  # of a recognition service
 
 
+class Enrolled(NamedTuple):
+    """A gallery that has faces."""
+
+    service: str
+    faces: int
+    model: str  # that made their embeddings
+
+
 _SELECT = """
     SELECT services.id, name, type, galleries.id AS gallery_id
     FROM services LEFT JOIN galleries ON service_id = services.id
@@ -59,6 +67,16 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
 def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
     """All of them, by name."""
     return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+
+
+def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:
+    """The galleries with faces of any other model, by the names of their services."""
+    query = """
+        SELECT services.name AS service, count(*) AS faces, galleries.model
+        FROM galleries JOIN services ON services.id = service_id JOIN faces ON gallery_id = galleries.id
+        WHERE galleries.model <> %s GROUP BY services.name, galleries.model ORDER BY services.name
+    """
+    return connection.cursor(row_factory=class_row(Enrolled)).execute(query, (model,)).fetchall()
 
 
 async def find_service(database: Database, key_hash: bytes) -> Service | None:

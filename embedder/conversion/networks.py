@@ -1,4 +1,7 @@
-"""Makes networks, as they were published, into ONNX files that take any number of images of any size."""
+"""Makes networks, as they were published, into ONNX files that take any number of images.
+
+Detectors come to take images of any size too, recognisers chips as they are cut.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +11,22 @@ import onnx
 from onnx import numpy_helper
 
 from embedder.conversion import dlib_format, dlib_onnx
+from embedder.conversion.agreement import require_agreement
+from embedder.conversion.batches import batched
+from embedder.conversion.intake import Intake
+from embedder.conversion.recognisers import taking_chips
 
 
-def convert(kind: str, source: Path, target: Path) -> None:
-    """Writes `source`, a network as the pack files say `kind`, to `target`."""
-    onnx.save(_MAKERS[kind](source), target)
+def convert(kind: str, source: Path, target: Path, intake: Intake | None = None) -> None:
+    """Writes `source`, a network as the pack files say `kind`, to `target`.
+
+    With an intake it is a recogniser that is to take chips. Raises PackInvalid.
+    """
+    if intake:
+        onnx.save(taking_chips(source, intake), target)
+        require_agreement(source, target, intake)
+    else:
+        onnx.save(_MAKERS[kind](source), target)
 
 
 def _centerface(source: Path) -> onnx.ModelProto:
@@ -38,6 +52,10 @@ def _dlib(source: Path) -> onnx.ModelProto:
     return dlib_onnx.to_onnx(dlib_format.read(source.read_bytes()))
 
 
+def _batches(source: Path) -> onnx.ModelProto:
+    return batched(onnx.load(source))
+
+
 def _of_any_size(model: onnx.ModelProto) -> onnx.ModelProto:
     del model.graph.value_info[:]
     used = {name for node in model.graph.node for name in node.input}
@@ -56,4 +74,5 @@ _MAKERS: dict[str, Callable[[Path], onnx.ModelProto]] = {
     "centerface": _centerface,
     "yunet": _yunet,
     "dlib": _dlib,
+    "batches": _batches,
 }

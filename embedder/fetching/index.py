@@ -18,16 +18,23 @@ ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # Environment variables that name an index, the first that is set counts.
 NAMING = ("MIEN_INDEX_URL", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 
+_REMEDY = "MIEN_INDEX_URL names another package index, with its user and password if it needs them"
+
 
 def configured(environ: Mapping[str, str] = os.environ) -> Web:
     """The index of the environment, else of pip's configuration, else pip's default."""
     named = next((environ[name] for name in NAMING if environ.get(name)), None)
-    authority = environ.get("PIP_CERT") or environ.get("REQUESTS_CA_BUNDLE")
-    if named is None or authority is None:
+    trusted = _trusted(environ)
+    if named is None or trusted is None:
         pip = _pip_configuration()
         named = named or pip.get("index-url") or _pip_default()
-        authority = authority or pip.get("cert")
-    return Web(re.sub(r"^[\w-]+=", "", named), authority)  # uv may give an index a name: name=url
+        trusted = trusted or pip.get("cert")
+    return Web(re.sub(r"^[\w-]+=", "", named), trusted, _REMEDY)  # uv may give an index a name: name=url
+
+
+def authority(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The file or folder of certificates that pip is told to trust in place of the system's, if any."""
+    return _trusted(environ) or _pip_configuration().get("cert")
 
 
 def find(web: Web, project: str, file: str) -> str:
@@ -39,6 +46,10 @@ def find(web: Web, project: str, file: str) -> str:
         if file in (called, unquote(urlsplit(address).path).rpartition("/")[2]):
             return urljoin(base, address)
     raise FetchError(f"{page} does not list {file}: name an index that does with MIEN_INDEX_URL")
+
+
+def _trusted(environ: Mapping[str, str]) -> str | None:
+    return environ.get("PIP_CERT") or environ.get("REQUESTS_CA_BUNDLE")
 
 
 def _read(web: Web, page: str) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""HTTP as a package index needs it: its certificate, its login, parts of files, another try."""
+"""HTTP as a place of published files needs it: its certificate, its login, parts of files, another try."""
 
 import http.client
 import ssl
@@ -29,11 +29,13 @@ class Interrupted(FetchError):
 class Web:
     """GET, with the certificates of `authority` (a file or folder) in place of the system's if given.
 
-    A user and password in `index` go along to its host, and to no other.
+    A user and password in `index` go along to its host, and to no other. `remedy` is what its errors say
+    can be done.
     """
 
-    def __init__(self, index: str, authority: str | None = None) -> None:
+    def __init__(self, index: str, authority: str | None, remedy: str) -> None:
         self.index = _without_login(index)
+        self.remedy = remedy
         parts = urlsplit(index)
         self._host = parts.hostname
         login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
@@ -52,7 +54,7 @@ class Web:
         try:
             request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "mien"})  # noqa: S310
         except ValueError as error:
-            raise FetchError(self._told(url, str(error), _REMEDY)) from None
+            raise FetchError(self._told(url, str(error), self.remedy)) from None
         if start:
             request.add_header("Range", f"bytes={start}-")
         if self._login and urlsplit(url).hostname == self._host:
@@ -65,9 +67,9 @@ class Web:
                 return self.get(url, accept=accept)
             if error.code == 429 or error.code >= 500:
                 raise Interrupted(self._told(url, f"answers {error.code}", "try again later")) from None
-            raise FetchError(self._told(url, f"answers {error.code} {error.reason}", _REMEDY)) from None
+            raise FetchError(self._told(url, f"answers {error.code} {error.reason}", self.remedy)) from None
         except ValueError as error:
-            raise FetchError(self._told(url, str(error), _REMEDY)) from None
+            raise FetchError(self._told(url, str(error), self.remedy)) from None
         except (OSError, http.client.HTTPException) as error:
             raise self._interrupted(url, error) from None
 
@@ -84,7 +86,9 @@ class Web:
 
     def _interrupted(self, url: str, error: Exception) -> Interrupted:
         reason = getattr(error, "reason", None) or error
-        return Interrupted(self._told(url, f"cannot be reached ({reason})", f"check the network; {_REMEDY}"))
+        return Interrupted(
+            self._told(url, f"cannot be reached ({reason})", f"check the network; {self.remedy}")
+        )
 
     def _told(self, url: str, trouble: str, remedy: str) -> str:
         return f"{_without_login(url)} {trouble}: {remedy}"
@@ -98,9 +102,6 @@ def persistently(attempt: Callable[[], T]) -> T:
         except Interrupted:
             time.sleep(pause)
     return attempt()
-
-
-_REMEDY = "MIEN_INDEX_URL names another package index, with its user and password if it needs them"
 
 
 def _without_login(url: str) -> str:

@@ -26,6 +26,11 @@ Data = Annotated[
     typer.Option(help="The folder of the mesh's data. By default where the platform keeps an application's."),
 ]
 
+PackName = Annotated[str, typer.Argument(help="Name of a model pack, or a pack file of your own, NAME.toml.")]
+Accept = Annotated[
+    bool, typer.Option("--accept-licence", help="Say yes to terms that have to be accepted, without asking.")
+]
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -118,10 +123,48 @@ def list_services(
     show(data, as_json)
 
 
+@models.command("list")
+@plainly
+def list_models(
+    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
+) -> None:
+    """List the model packs: their licences, which are fetched, and which one `mien up` serves."""
+    from mien.cli.models import show
+
+    show(data, as_json)
+
+
 @models.command("pull")
 @plainly
-def pull(pack: Annotated[str, typer.Argument(help="Name of the model pack.")] = "open") -> None:
-    """Fetch a model pack into the cache now, rather than at the first start."""
-    from mien.cli.models import pull_pack
+def pull(pack: PackName = "open", accept_licence: Accept = False) -> None:
+    """Fetch a model pack into the cache now, rather than at the first start.
 
-    pull_pack(pack)
+    Says where each network comes from, and under which licence.
+    """
+    from mien.cli import models
+
+    models.pull(pack, accept_licence)
+
+
+@models.command("check")
+@plainly
+def check(
+    pack: Annotated[str | None, typer.Argument(help="A model pack; the one in use if none is named.")] = None,
+    data: Data = None,
+) -> None:
+    """Look at a model pack in the cache: its hashes, and whether its networks do their work."""
+    from mien.cli import models
+
+    models.check(pack, data)
+
+
+@models.command("use")
+@plainly
+def use(pack: PackName, data: Data = None, accept_licence: Accept = False) -> None:
+    """Choose the model pack that `mien up` serves, and fetch it.
+
+    Embeddings of different models do not compare: what was enrolled with another has to be enrolled anew.
+    """
+    from mien.cli import models
+
+    models.use(pack, data, accept_licence)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from embedder.fetching.cache import default_cache
+from embedder.pack import DEFAULT, read_pack
 from embedder.samples import photographs
 from mien.cli.models import bars, pull_pack
 from mien.cli.pictures import annotate
@@ -56,7 +57,7 @@ def run_demo(output: Path) -> None:
     """Writes pictures into `output`, and the mesh's data, anew each time. Raises CommandError."""
     output = output.absolute()
     console = Console(soft_wrap=True, highlight=False)
-    pull_pack("open")
+    pull_pack(read_pack(DEFAULT))
     with bars() as report:
         photos = photographs(default_cache(), report)
     folder = Folder(output / "mesh")

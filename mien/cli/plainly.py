@@ -37,7 +37,7 @@ _FORESEEN = {
     "FolderError",
     "MeshError",
     "MigrationError",
-    "PackUnknown",
+    "PackError",
     "PostgresError",
     "ServiceError",
     "SettingsError",

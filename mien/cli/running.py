@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from tempfile import gettempdir
 
+from embedder.pack import DEFAULT, read_pack
 from mien.cli.models import pull_pack
 from mien.cli.plainly import CommandError
 from mien.launcher import gateway
@@ -22,9 +23,10 @@ def run_mesh(port: int, data: Path | None, embedders: int, classifiers: int) -> 
     with folder.held():
         lines = Lines(width=len("classifier-1"))
         settings = from_environment(Settings, "GATEWAY_")
-        plan = Plan(folder, port, embedders, classifiers, settings.database_url, settings.max_request)
+        pack = settings.pack or folder.pack or DEFAULT
+        plan = Plan(folder, port, embedders, classifiers, settings.database_url, settings.max_request, pack)
         mesh = Mesh(plan, lines)
-        pull_pack("open")
+        pull_pack(read_pack(pack))
         asyncio.run(_until_told(mesh, lines))
 
 

@@ -24,6 +24,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._state = self.path / "mesh.json"
+        self._pack = self.path / "pack"
 
     @property
     def postgres(self) -> Path:
@@ -34,6 +35,24 @@ class Folder:
         """Where Envoy's configuration is written."""
         return self.path / "envoy.json"
 
+    @property
+    def pack(self) -> str | None:
+        """The model pack that was chosen for this mesh: its name, or the path of its file."""
+        try:
+            return self._pack.read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    def choose(self, pack: str) -> None:
+        """Remembers a model pack. Raises FolderError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            new = self._pack.with_suffix(".new")
+            new.write_text(f"{pack}\n")
+            new.rename(self._pack)
+        except OSError as error:
+            raise _unusable(self.path, error) from None
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Nobody else holds the folder inside the block. Raises FolderError at once if somebody does."""
@@ -41,9 +60,7 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / "lock").open("w")
         except OSError as error:
-            raise FolderError(
-                f"{self.path} cannot be used: {error.strerror}; name another with --data"
-            ) from None
+            raise _unusable(self.path, error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,3 +106,7 @@ class Folder:
             f"a mesh on port {state['port']}, process {state['pid']}, since {state['since']}; "
             "stop that one, or name another folder with --data"
         )
+
+
+def _unusable(path: Path, error: OSError) -> FolderError:
+    return FolderError(f"{path} cannot be used: {error.strerror}; name another with --data")

@@ -42,6 +42,7 @@ class Plan:
     classifiers: int = 1
     database_url: str | None = None  # None: a Postgres of our own
     max_request: int = MAX_REQUEST  # bytes
+    pack: str = "open"  # the model pack: a name, or the path of a file
 
 
 class Mesh:
@@ -115,8 +116,8 @@ class Mesh:
     def _start_services(self, url: str) -> None:
         threads = max(1, len(os.sched_getaffinity(0)) // self._plan.embedders)
         for name in self._named("embedder"):
-            listen = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_THREADS": str(threads)}
-            self._start(self._python(name, "embedder", listen))
+            serve = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_PACK": self._plan.pack}
+            self._start(self._python(name, "embedder", {**serve, "EMBEDDER_THREADS": str(threads)}))
         embedder = {"CLASSIFIER_EMBEDDER": self._address("internal"), "DATABASE_URL": url}
         for name in self._named("classifier"):
             listen = {"CLASSIFIER_LISTEN": self._address(name)}

@@ -13,6 +13,9 @@ class Settings:
     database_url: str | None = setting(
         "DATABASE_URL", "the database to use; `mien up` runs one of its own if unset", None
     )
+    pack: str | None = setting(
+        "EMBEDDER_PACK", "the model pack; the one that `mien models use` chose if unset, else open", None
+    )
     max_request: int = setting(
         "MIEN_MAX_REQUEST_BYTES",
         "the largest request, in bytes; set it alike for every process of the mesh",

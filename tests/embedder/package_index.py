@@ -1,4 +1,4 @@
-"""A package index on loopback that can do what real ones and real networks do."""
+"""A package index on loopback, and a place of files, that can do what real ones and real networks do."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 
-from embedder.fetching.archives import Archive, Member
+from embedder.fetching.sources import Archive, Member
 
 
 class PackageIndex(ThreadingHTTPServer):
@@ -31,6 +31,10 @@ class PackageIndex(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/simple/"
 
+    def address(self, name: str, moved: bool = False) -> str:
+        """Where one of `files` is; or was, before it moved to another host, as releases do."""
+        return f"http://127.0.0.1:{self.server_port}/{'moved' if moved else 'files'}/{name}"
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: PackageIndex
@@ -44,7 +48,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, b"")
         elif self.path == "/simple/faces/":
             self._list()
-        elif (name := self.path.removeprefix("/files/")) in index.files:
+        elif self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header(
+                "Location", f"http://localhost:{index.server_port}/files/{self.path[7:]}?signed=1"
+            )
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif (name := self.path.partition("?")[0].removeprefix("/files/")) in index.files:
             self._send(index.files[name])
         else:
             self._answer(404, b"")
@@ -88,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
 def packed(name: str, members: dict[str, bytes]) -> tuple[Archive, list[Member], bytes]:
     """An archive called `name` of these members, how it is asked for, and its bytes."""
     file = io.BytesIO()
-    if name.endswith(".whl"):
+    if name.endswith((".whl", ".zip")):
         with zipfile.ZipFile(file, "w") as wheel:
             for path, content in members.items():
                 wheel.writestr(path, content)

@@ -28,7 +28,8 @@ ARCHIVE, (NET, OTHER, _), DATA = packed(WHEEL, MEMBERS)
 PROCESS = """
 import sys
 from pathlib import Path
-from embedder.fetching.archives import Archive, Member, fetch
+from embedder.fetching.archives import fetch
+from embedder.fetching.sources import Archive, Member
 from embedder.fetching.web import FetchError
 try:
     fetch(Archive(*sys.argv[2:6]), [Member(*sys.argv[6:8])], Path(sys.argv[1]))

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 
 from embedder.fetching.cache import default_cache
-from embedder.pack import Pack, PackUnknown, read_pack
+from embedder.pack import Pack, read_pack
+from embedder.pack_errors import PackUnknown
 from embedder.preparation import prepare
 
 CONVERTED = ("centerface", "yunet", "recogniser")
