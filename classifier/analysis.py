@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 from grpc_status import rpc_status
 
-from classifier.faces import Age, Box, Floats, Found, Gender, Model, Pose, Step
+from classifier.faces import Age, Box, Floats, Found, Gender, Model, Pose, Quality, Step
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
@@ -114,7 +114,12 @@ def _found(face: face_pb2.Face, dimension: int) -> Found:
         Age(age.low, age.high, age.probability) if face.HasField("age") else None,
         Gender(gender.sex == face_pb2.SEX_MALE, gender.probability) if face.HasField("gender") else None,
         Pose(pose.pitch, pose.yaw, pose.roll) if face.HasField("pose") else None,
+        _quality(face.quality) if face.HasField("quality") else None,
     )
+
+
+def _quality(quality: face_pb2.Quality) -> Quality:
+    return Quality(quality.value, quality.sharpness, quality.size, quality.frontality, quality.exposure)
 
 
 def _points(landmarks: face_pb2.Landmarks) -> Floats:

@@ -38,6 +38,16 @@ class Pose(NamedTuple):
     roll: float
 
 
+class Quality(NamedTuple):
+    """In [0, 1], as the contract's Quality says."""
+
+    value: float
+    sharpness: float
+    size: float
+    frontality: float
+    exposure: float
+
+
 class Found(NamedTuple):
     """A face of an image. What was not asked for is empty or None."""
 
@@ -49,6 +59,7 @@ class Found(NamedTuple):
     age: Age | None = None
     gender: Gender | None = None
     pose: Pose | None = None
+    quality: Quality | None = None
 
 
 class Step(NamedTuple):

@@ -21,6 +21,7 @@ def face(found: Found, asked: Iterable[int]) -> pb.Face:
         age=found.age and _age(found.age),
         gender=found.gender and _gender(found.gender),
         pose=found.pose and _pose(found.pose),
+        quality=found.quality and pb.Quality(**found.quality._asdict()),
     )
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from embedder.detector import Detector, Faces, Pixels
 from embedder.images import Image, decode
 from embedder.pose import Pose, to_pose
+from embedder.quality import Quality, to_quality
 from embedder.search import Search, chosen, whole
 from embedder.stage import Stage
-from embedder.steps import DETECTOR, POSE, Step, timed
+from embedder.steps import DETECTOR, POSE, QUALITY, RECOGNISER, Step, timed
 
 
 class Cut(NamedTuple):
@@ -27,6 +26,7 @@ class Found(NamedTuple):
     height: int
     faces: Faces
     poses: list[Pose | None]  # n, or none
+    qualities: list[Quality]  # n, or none
     cuts: dict[str, Cut]  # by the names of the stages
     steps: list[Step]  # those that were done
 
@@ -39,24 +39,28 @@ class Finder:
         self._min_score = min_score
         self._max_pixels = max_pixels
 
-    def find(self, data: bytes, search: Search, stages: Sequence[Stage[Any]], poses: bool) -> Found:
+    def find(
+        self, data: bytes, search: Search, stages: Sequence[Stage[Any]], poses: bool, qualities: bool
+    ) -> Found:
         """The faces that `search` wants in the image file `data`, cut out for each of `stages`.
 
-        Raises ImageUnreadable and ImageTooLarge.
+        Qualities need what is cut out for the recogniser. Raises ImageUnreadable and ImageTooLarge.
         """
         image = decode(data, self._max_pixels)
         faces, steps = self._faces(image, search)
-        to_file = np.float32(image.width / image.pixels.shape[1])
-        faces = chosen(faces, search, to_file)
+        faces = chosen(faces, search)
         cuts = {}
         for stage in stages if len(faces.scores) else []:
-            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces.landmarks))
-        faces = Faces(faces.boxes * to_file, faces.landmarks * to_file, faces.scores)
+            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces))
         turned: list[Pose | None] = []
         if poses and len(faces.landmarks):
             turned, seconds = timed(_poses, image, faces)
             steps.append(Step(POSE, seconds))
-        return Found(image.width, image.height, faces, turned, cuts, steps)
+        good: list[Quality] = []
+        if qualities and cuts:
+            good, seconds = timed(_qualities, image, faces, cuts[RECOGNISER].chips)
+            steps.append(Step(QUALITY, seconds))
+        return Found(image.width, image.height, faces, turned, good, cuts, steps)
 
     def _faces(self, image: Image, search: Search) -> tuple[Faces, list[Step]]:
         if search.whole_image:
@@ -64,6 +68,14 @@ class Finder:
         least = self._min_score if search.min_score is None else search.min_score
         faces, seconds = timed(self._detector.find, image.pixels, least)
         return faces, [Step(DETECTOR, seconds)]
+
+
+def _qualities(image: Image, faces: Faces, chips: list[Pixels]) -> list[Quality]:
+    side = min(image.width, image.height)
+    if not len(faces.landmarks):
+        return [to_quality(chip, None, None, side) for chip in chips]
+    seen = zip(chips, faces.landmarks, _poses(image, faces), strict=True)
+    return [to_quality(chip, landmarks, pose, side) for chip, landmarks, pose in seen]
 
 
 def _poses(image: Image, faces: Faces) -> list[Pose | None]:

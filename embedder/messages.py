@@ -6,6 +6,7 @@ from embedder.gender import Gender, Sex
 from embedder.pack import Pack
 from embedder.pipeline import Analysis
 from embedder.pose import Pose
+from embedder.quality import Quality
 from mien.v1 import face_pb2
 
 SEXES = {Sex.FEMALE: face_pb2.SEX_FEMALE, Sex.MALE: face_pb2.SEX_MALE}
@@ -24,6 +25,7 @@ def to_face(analysis: Analysis, each: int) -> face_pb2.Face:
         age=_age(analysis.ages[each]) if analysis.ages else None,
         gender=_gender(analysis.genders[each]) if analysis.genders else None,
         pose=_pose(analysis.poses[each]) if analysis.poses else None,
+        quality=_quality(analysis.qualities[each]) if analysis.qualities else None,
     )
 
 
@@ -60,3 +62,7 @@ def _gender(gender: Gender) -> face_pb2.Gender:
 
 def _pose(pose: Pose | None) -> face_pb2.Pose | None:
     return pose and face_pb2.Pose(pitch=pose.pitch, yaw=pose.yaw, roll=pose.roll)
+
+
+def _quality(quality: Quality) -> face_pb2.Quality:
+    return face_pb2.Quality(value=quality.value, **quality._asdict())

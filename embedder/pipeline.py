@@ -16,6 +16,7 @@ from embedder.networks import Networks
 from embedder.pack import Pack
 from embedder.pool import Pool
 from embedder.pose import Pose
+from embedder.quality import Quality
 from embedder.search import EVERY, Search, whole
 from embedder.stage import Stage
 from embedder.steps import AGE, GENDER, ORDER, RECOGNISER, Step
@@ -37,6 +38,7 @@ class Analysis(NamedTuple):
     ages: Sequence[Age]
     genders: Sequence[Gender]
     poses: Sequence[Pose | None]
+    qualities: Sequence[Quality]
     steps: Sequence[Step]  # those that were done, in their order
 
 
@@ -68,6 +70,7 @@ class Pipeline:
         ages: bool = False,
         genders: bool = False,
         poses: bool = False,
+        qualities: bool = False,
     ) -> Analysis:
         """The faces that `search` wants, with what is asked for of each and the pack can tell.
 
@@ -76,8 +79,8 @@ class Pipeline:
         recogniser = self._recogniser if embeddings else None
         age = self._age if ages else None
         gender = self._gender if genders else None
-        stages = _present(self._recogniser if chips else recogniser, age, gender)
-        found = await self._pool.run(self._finder.find, image, search, stages, poses)
+        stages = _present(self._recogniser if chips or qualities else recogniser, age, gender)
+        found = await self._pool.run(self._finder.find, image, search, stages, poses, qualities)
         steps = list(found.steps)
         tasks = (
             asyncio.ensure_future(_answers(recogniser, found, steps)),
@@ -96,6 +99,7 @@ class Pipeline:
             found.cuts[RECOGNISER].chips if chips and found.cuts else [],
             *answers,
             found.poses,
+            found.qualities,
             sorted(steps, key=lambda step: ORDER.index(step.name)),
         )
 
@@ -127,7 +131,7 @@ class Pipeline:
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
         for stage in _present(self._recogniser, self._age, self._gender):
-            await stage.answer(stage.cut(image, whole(image).landmarks))
+            await stage.answer(stage.cut(image, whole(image)))
 
 
 async def _answers(stage: Stage[Out] | None, found: Found, steps: list[Step]) -> list[Out]:

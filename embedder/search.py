@@ -12,7 +12,7 @@ class Search(NamedTuple):
 
     min_score: float | None = None  # in [0, 1]; None: as the model pack says
     max_faces: int | None = None  # so many of the largest; None: all
-    min_face_size: int = 0  # what a box is wide and high at least, in pixels of the image's file
+    min_face_size: int = 0  # what a box is wide and high at least, in pixels
     whole_image: bool = False  # the image is taken for a face
 
 
@@ -26,12 +26,9 @@ def whole(pixels: Pixels) -> Faces:
     return Faces(box, np.empty((0, 5, 2), np.float32), np.ones(1, np.float32))
 
 
-def chosen(faces: Faces, search: Search, to_file: np.float32) -> Faces:
-    """Those that are large enough, and no more than asked for; of `faces`, the largest come first.
-
-    A pixel of theirs is `to_file` pixels of the image's file, on either axis.
-    """
+def chosen(faces: Faces, search: Search) -> Faces:
+    """Those that are large enough, and no more than asked for; of `faces`, the largest come first."""
     boxes, landmarks, scores = faces
-    large = (boxes[:, 2:] * to_file >= search.min_face_size).all(1)
+    large = (boxes[:, 2:] >= search.min_face_size).all(1)
     kept = np.flatnonzero(large)[: search.max_faces]
     return Faces(boxes[kept], landmarks[kept] if len(landmarks) else landmarks, scores[kept])

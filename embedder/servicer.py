@@ -34,6 +34,7 @@ class Embedder(EmbedderServiceServicer):
             ages=face_pb2.FACE_OUTPUT_AGE in request.outputs,
             genders=face_pb2.FACE_OUTPUT_GENDER in request.outputs,
             poses=face_pb2.FACE_OUTPUT_POSE in request.outputs,
+            qualities=face_pb2.FACE_OUTPUT_QUALITY in request.outputs,
         )
         return pb.AnalyzeResponse(
             faces=[to_face(analysis, each) for each in range(len(analysis.faces.scores))],

@@ -9,7 +9,8 @@ from embedder.pack import Pack
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DETECTOR, RECOGNISER, AGE, GENDER, POSE = ORDER = ("detector", "recogniser", "age", "gender", "pose")
+ORDER = ("detector", "recogniser", "age", "gender", "pose", "quality")
+DETECTOR, RECOGNISER, AGE, GENDER, POSE, QUALITY = ORDER
 
 
 class Step(NamedTuple):
@@ -26,7 +27,9 @@ def versions(pack: Pack) -> dict[str, str]:
         **{step: pack.networks[step] for step in (RECOGNISER, AGE, GENDER) if step in pack.networks},
     }
     named = {step: f"{each.name}@{each.member.sha256[:8]}" for step, each in networks.items()}
-    return {step: f"{pack.name}/{name}" for step, name in (named | {POSE: "landmarks"}).items()}
+    return {
+        step: f"{pack.name}/{name}" for step, name in (named | {POSE: "landmarks", QUALITY: "chips"}).items()
+    }
 
 
 def timed(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> tuple[R, float]:

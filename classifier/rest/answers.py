@@ -66,8 +66,8 @@ def versions(steps: Iterable[Step], options: Options) -> pb.PluginsVersions | No
 
 
 def plugins(steps: Iterable[Step]) -> dict[str, str]:
-    """What does the steps, by CompreFace's names of them."""
-    return {_PLUGINS[step.name]: step.version for step in steps}
+    """What does the steps, by CompreFace's names of them; what it has no name for is left out."""
+    return {_PLUGINS[step.name]: step.version for step in steps if step.name in _PLUGINS}
 
 
 def similar(matches: Iterable[Match]) -> list[pb.SimilarSubject]:

@@ -29,6 +29,7 @@ VERSIONS = {
     "age": "open/age@4f9f0075",
     "gender": "open/gender@d4c4116c",
     "pose": "open/landmarks",
+    "quality": "open/chips",
 }
 OUTPUTS = {
     "recogniser": face_pb2.FACE_OUTPUT_EMBEDDING,
