@@ -5,7 +5,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from prometheus_client import CollectorRegistry
+
 from embedder.fetching.cache import default_cache
+from embedder.metrics import Metrics
 from embedder.networks import load
 from embedder.pack import read_pack
 from embedder.pipeline import Pipeline
@@ -19,7 +22,8 @@ async def open_pipeline(name: str = "open") -> AsyncIterator[Pipeline]:
     pack = read_pack(name)
     threads = len(os.sched_getaffinity(0))
     networks = load(pack, prepare(pack, default_cache()))
-    pipeline = Pipeline(pack, networks, Pool(threads, 64), 50_000_000)
+    metrics = Metrics(CollectorRegistry())
+    pipeline = Pipeline(pack, networks, Pool(threads, 64, metrics), metrics, 50_000_000)
     working = asyncio.create_task(pipeline.work())
     try:
         await pipeline.warm_up()

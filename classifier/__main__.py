@@ -2,12 +2,14 @@
 
 import grpc
 import uvloop
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from classifier.analysis import Analyses
 from classifier.enrolment import Enrolment
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
 from classifier.keys import Keys
+from classifier.metrics import Holdings
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
@@ -20,7 +22,10 @@ from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_se
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
 from mien.v1.recognition_pb2_grpc import add_RecognitionServiceServicer_to_server
 from serving import logs
+from serving.calls import Calls
+from serving.metrics import CallMetrics
 from serving.refusals import Refusals
+from serving.scraping import scraped
 from serving.server import serve, sizes
 from serving.settings import read_settings
 from store.database import Database
@@ -40,6 +45,10 @@ async def main(settings: Settings) -> None:
         galleries, keys = Galleries(database), Keys(database)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, store)
         verification = Verification(analyses, store)
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(Holdings(galleries))
+        metrics = CallMetrics(registry)
         limits = Limits(settings.max_file, settings.max_request)
         compreface = CompreFace(Parts(analyses, recognition, verification, enrolment, store, keys, limits))
 
@@ -50,17 +59,27 @@ async def main(settings: Settings) -> None:
             add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, store), server)
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
-        await serve(
-            settings.listen,
-            register,
-            interceptors=[Refusals({"mien.rest.v1.CompreFaceService": tell}), keys],
-            max_request=settings.max_request,
-            background=[Follower(database, galleries.catch_up).run()],
-            ready=database.migrated(),
-        )
+        with scraped(registry, settings.metrics):
+            await serve(
+                settings.listen,
+                register,
+                interceptors=[
+                    Calls(metrics),
+                    Refusals(metrics, {"mien.rest.v1.CompreFaceService": tell}),
+                    keys,
+                ],
+                max_request=settings.max_request,
+                background=[Follower(database, galleries.catch_up).run()],
+                ready=database.migrated(),
+            )
 
 
 if __name__ == "__main__":
     settings = read_settings(Settings, "CLASSIFIER_")
     logs.set_up()
-    uvloop.run(main(settings))
+    # Else each counter has another beside it, of when it began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    try:
+        uvloop.run(main(settings))
+    except OSError as error:
+        raise SystemExit(str(error)) from None

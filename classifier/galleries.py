@@ -1,6 +1,8 @@
 """The galleries this replica holds in memory, each as fresh as Postgres when it is asked for."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -28,6 +30,11 @@ class Galleries:
         self._database = database
         self._views: dict[UUID, View] = {}
         self._updates: dict[UUID, asyncio.Task[None]] = {}
+        self.caught_up = time.monotonic()  # when all was last found as it is in Postgres
+
+    def held(self) -> Sequence[View]:
+        """Those in memory now. May be called in any thread."""
+        return list(self._views.values())
 
     async def fresh(self, gallery_id: UUID) -> View:
         """The gallery with every change that was acknowledged before this call.
@@ -54,6 +61,7 @@ class Galleries:
             except ApiKeyUnknown:  # its service is gone, and its faces with it
                 self._views.pop(each, None)
                 self._updates.pop(each, None)
+        self.caught_up = time.monotonic()
 
     async def _behind(self) -> list[UUID]:
         views = dict(self._views)

@@ -46,6 +46,12 @@ class Matrix:
         """Whose row is which, (n,)."""
         return [UUID(bytes=each) for each in self._room.faces[: self._count].tolist()]
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of its room, without names."""
+        room = self._room
+        return room.embeddings.nbytes + room.faces.nbytes + room.subjects.nbytes
+
     def with_faces(self, faces: Faces) -> "Matrix":
         """The matrix with more faces at its end. Costs what they cost, however many there are already."""
         if not faces.packed:

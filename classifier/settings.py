@@ -26,3 +26,6 @@ class Settings:
         "the largest request, in bytes; set it alike for every process of the mesh",
         MAX_REQUEST,
     )
+    metrics: str | None = setting(
+        "CLASSIFIER_METRICS", "where to serve metrics, over HTTP, as host:port; nowhere if unset", None
+    )

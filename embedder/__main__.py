@@ -8,10 +8,12 @@ from pathlib import Path
 
 import cv2
 import uvloop
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Logged
 from embedder.fetching.web import FetchError
+from embedder.metrics import Metrics
 from embedder.networks import load
 from embedder.pack import Pack, read_pack
 from embedder.pack_errors import PackError
@@ -22,7 +24,10 @@ from embedder.servicer import Embedder
 from embedder.settings import Settings
 from mien.v1.embedder_pb2_grpc import add_EmbedderServiceServicer_to_server
 from serving import logs
+from serving.calls import Calls
+from serving.metrics import CallMetrics
 from serving.refusals import Refusals
+from serving.scraping import scraped
 from serving.server import serve
 from serving.settings import UNUSABLE, read_settings
 
@@ -34,6 +39,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sys.setswitchinterval(0.0002)  # seconds; a network that is done waits this long for the interpreter
     cv2.setNumThreads(1)  # as many images as there are cores are at work already
+    # Else each counter has another beside it, of when it began.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of strange files: their senders are told enough
     try:
         pack = read_pack(settings.pack)
@@ -48,17 +55,20 @@ def main() -> None:
 
 async def run(settings: Settings, pack: Pack, files: dict[str, Path]) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
-    pipeline = Pipeline(
-        pack, load(pack, files), Pool(threads, settings.queue), settings.max_pixels, settings.delay
-    )
-    await serve(
-        settings.listen,
-        lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline), server),
-        interceptors=[Refusals()],
-        max_request=settings.max_request,
-        background=[pipeline.work() for _ in range(threads)],
-        ready=pipeline.warm_up(),
-    )
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    calls, metrics = CallMetrics(registry), Metrics(registry)
+    pool = Pool(threads, settings.queue, metrics)
+    pipeline = Pipeline(pack, load(pack, files), pool, metrics, settings.max_pixels, settings.delay)
+    with scraped(registry, settings.metrics):
+        await serve(
+            settings.listen,
+            lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline, calls), server),
+            interceptors=[Calls(calls), Refusals(calls)],
+            max_request=settings.max_request,
+            background=[pipeline.work() for _ in range(threads)],
+            ready=pipeline.warm_up(),
+        )
 
 
 if __name__ == "__main__":

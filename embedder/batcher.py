@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from typing import Generic, NamedTuple, TypeVar
 
+from embedder.metrics import Queue
 from embedder.steps import timed
 from serving.faults import Overloaded
 
@@ -32,7 +33,8 @@ class Batcher(Generic[In, Out]):
     the event loop, which may be busy reading what comes next.
     """
 
-    def __init__(self, *, max_size: int, max_waiting: int, max_delay: float = 0.0) -> None:
+    def __init__(self, queue: Queue, *, max_size: int, max_waiting: int, max_delay: float = 0.0) -> None:
+        self._queue = queue
         self._max_size = max_size
         self._max_waiting = max_waiting
         self._max_delay = max_delay
@@ -82,14 +84,14 @@ class Batcher(Generic[In, Out]):
                     "every worker is busy and the queue is full: try again with backoff",
                     retry_after=max(SOON, self._waiting * self._pace / max(1, self._workers)),
                 )
-            self._waiting = waiting
+            self._wait(waiting)
             self._lines.setdefault(line, deque()).append(call)
             self._changed.notify()
 
     def _leave(self, call: "_Call[In, Out]", line: Hashable) -> None:
         with self._changed:
             if call.taken < len(call.items):  # a worker may have taken the rest meanwhile
-                self._waiting -= len(call.items) - call.taken
+                self._wait(self._waiting - (len(call.items) - call.taken))
                 calls = self._lines[line]
                 calls.remove(call)
                 if not calls:
@@ -102,8 +104,11 @@ class Batcher(Generic[In, Out]):
         ended: threading.Event,
     ) -> None:
         while batch := self._next(ended):
+            began = time.monotonic()
             outcome, seconds = timed(_outcome, run, [call.items[place] for call, place in batch])
             self._pace += (seconds / len(batch) - self._pace) / 8
+            waits = {call: began - call.arrived for call, _ in batch}
+            self._queue.batch(len(batch), waits.values(), seconds)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_deliver, batch, outcome, seconds / len(batch))
 
@@ -132,10 +137,14 @@ class Batcher(Generic[In, Out]):
                 calls.popleft()
             if calls:
                 self._lines[line] = calls  # at the end: the others come first
-        self._waiting -= len(batch)
+        self._wait(self._waiting - len(batch))
         if self._waiting:
             self._changed.notify()  # another worker may be idle
         return batch
+
+    def _wait(self, items: int) -> None:
+        self._waiting = items
+        self._queue.holds(items)
 
 
 class _Call(Generic[In, Out]):

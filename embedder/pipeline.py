@@ -12,6 +12,7 @@ from embedder.detector import SIDE, Faces, Floats, Pixels
 from embedder.finder import Finder, Found
 from embedder.gender import Gender
 from embedder.images import decode
+from embedder.metrics import Metrics
 from embedder.networks import Networks
 from embedder.pack import Pack
 from embedder.pool import Pool
@@ -49,15 +50,22 @@ class Pipeline:
     """
 
     def __init__(
-        self, pack: Pack, networks: Networks, pool: Pool, max_pixels: int, max_delay: float = 0.0
+        self,
+        pack: Pack,
+        networks: Networks,
+        pool: Pool,
+        metrics: Metrics,
+        max_pixels: int,
+        max_delay: float = 0.0,
     ) -> None:
         self.pack = pack
         self._detector = networks.detector
         self._finder = Finder(networks.detector, pack.detection.min_score, max_pixels)
-        self._recogniser = Stage(RECOGNISER, networks.recogniser, max_delay)
-        self._age = Stage(AGE, networks.age, max_delay) if networks.age else None
-        self._gender = Stage(GENDER, networks.gender, max_delay) if networks.gender else None
+        self._recogniser = Stage(RECOGNISER, networks.recogniser, max_delay, metrics)
+        self._age = Stage(AGE, networks.age, max_delay, metrics) if networks.age else None
+        self._gender = Stage(GENDER, networks.gender, max_delay, metrics) if networks.gender else None
         self._pool = pool
+        self._metrics = metrics
         self._max_pixels = max_pixels
 
     async def analyze(
@@ -92,6 +100,7 @@ class Pipeline:
         finally:
             for task in tasks:  # once one of them is refused, nobody waits for the others
                 task.cancel()
+        self._metrics.analysed(steps, len(found.faces.scores))
         return Analysis(
             found.width,
             found.height,
@@ -108,7 +117,9 @@ class Pipeline:
 
         Calls of one `line` wait behind each other, and lines take turns. Raises Overloaded.
         """
-        return (await self._recogniser.answer(chips, line)).results
+        answers = await self._recogniser.answer(chips, line)
+        self._metrics.embedded(len(chips))
+        return answers.results
 
     async def read_chip(self, file: bytes) -> Pixels:
         """A face that has been cut out, of an image file.

@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
+from embedder.metrics import Metrics
 from serving.faults import Overloaded
 
 P = ParamSpec("P")
@@ -15,9 +18,10 @@ R = TypeVar("R")
 class Pool:
     """`threads` calls run at a time, `waiting` more wait for their turn."""
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, metrics: Metrics) -> None:
         self._executor = ThreadPoolExecutor(threads, "image")
         self._places = threading.BoundedSemaphore(threads + waiting)
+        self._metrics = metrics
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `call` returns or raises. Raises Overloaded at once if there is no place to wait.
@@ -26,6 +30,20 @@ class Pool:
         """
         if not self._places.acquire(blocking=False):
             raise Overloaded("every worker is busy and the queue is full: try again with backoff")
-        future = self._executor.submit(call, *args, **kwargs)
-        future.add_done_callback(lambda _: self._places.release())
+        self._metrics.image_came()
+        future = self._executor.submit(self._do, time.monotonic(), partial(call, *args, **kwargs))
+        future.add_done_callback(self._over)
         return await asyncio.wrap_future(future)
+
+    def _do(self, came: float, call: Callable[[], R]) -> R:
+        began = time.monotonic()
+        self._metrics.image_taken(began - came)
+        try:
+            return call()
+        finally:
+            self._metrics.image_done(time.monotonic() - began)
+
+    def _over(self, future: Future[Any]) -> None:
+        self._places.release()
+        if future.cancelled():  # while it waited
+            self._metrics.image_left()

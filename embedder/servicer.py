@@ -12,11 +12,13 @@ from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceServicer
 from serving.faults import ArgumentInvalid
 from serving.guard import Context
+from serving.metrics import CallMetrics
 
 
 class Embedder(EmbedderServiceServicer):
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, metrics: CallMetrics) -> None:
         self._pipeline = pipeline
+        self._metrics = metrics
         self._model = to_model(pipeline.pack)
         self._versions = versions(pipeline.pack)
 
@@ -50,7 +52,7 @@ class Embedder(EmbedderServiceServicer):
     async def Embed(
         self, request_iterator: AsyncIterator[pb.EmbedRequest], _: Context
     ) -> AsyncIterator[pb.EmbedResponse]:
-        async for response in embedded(self._pipeline, request_iterator):
+        async for response in embedded(self._pipeline, request_iterator, self._metrics):
             yield response
 
     async def GetModel(self, request: pb.GetModelRequest, _: Context) -> pb.GetModelResponse:

@@ -12,7 +12,11 @@ class Settings:
     """The embedder: turns images into faces and faces into embeddings."""
 
     listen: str = setting("EMBEDDER_LISTEN", "where to serve gRPC, as host:port", "127.0.0.1:50051")
-    pack: str = setting("EMBEDDER_PACK", "the model pack to serve; all embedders must serve the same", "open")
+    pack: str = setting(
+        "EMBEDDER_PACK",
+        "the model pack, by name, or a pack file, NAME.toml; all embedders must serve the same",
+        "open",
+    )
     threads: int | None = setting(
         "EMBEDDER_THREADS", "images worked on at once; as many as this process has CPU cores if unset", None
     )
@@ -35,6 +39,9 @@ class Settings:
         "MIEN_MAX_REQUEST_BYTES",
         "the largest request, in bytes; set it alike for every process of the mesh",
         MAX_REQUEST,
+    )
+    metrics: str | None = setting(
+        "EMBEDDER_METRICS", "where to serve metrics, over HTTP, as host:port; nowhere if unset", None
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from embedder.alignment import align, fit
 from embedder.batcher import Answers, Batcher
 from embedder.detector import Faces, Pixels
+from embedder.metrics import Metrics
 from embedder.networks import Reader
 from embedder.template import squares
 
@@ -18,11 +19,13 @@ CHIPS = 1024  # chips that may wait: some 70 MB of them
 class Stage(Generic[Out]):
     """The step `name` of analyses. `work` must be run as often as it may run at once."""
 
-    def __init__(self, name: str, reader: Reader[Out], max_delay: float) -> None:
+    def __init__(self, name: str, reader: Reader[Out], max_delay: float, metrics: Metrics) -> None:
         self.name = name
         self.chip_size = reader.chip_size
         self._reader = reader
-        self._batcher: Batcher[Pixels, Out] = Batcher(max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay)
+        self._batcher: Batcher[Pixels, Out] = Batcher(
+            metrics.queue(name), max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay
+        )
 
     def cut(self, pixels: Pixels, faces: Faces) -> list[Pixels]:
         """A chip for each face; of an image that was taken for one, and has no landmarks, all of it."""

@@ -9,6 +9,7 @@ from embedder.detector import Pixels
 from embedder.pipeline import Pipeline
 from mien.v1 import embedder_pb2 as pb
 from serving.faults import ArgumentInvalid, Fault
+from serving.metrics import CallMetrics
 from serving.status import to_status
 
 MOST = 128  # faces in a message
@@ -16,7 +17,7 @@ WINDOW = 256  # faces of a stream that are under way: read, and not yet answered
 
 
 async def embedded(
-    pipeline: Pipeline, requests: AsyncIterable[pb.EmbedRequest]
+    pipeline: Pipeline, requests: AsyncIterable[pb.EmbedRequest], metrics: CallMetrics
 ) -> AsyncIterator[pb.EmbedResponse]:
     """The answers to a stream of requests, in the order they are ready.
 
@@ -28,7 +29,7 @@ async def embedded(
     line = object()  # of this stream, among those that take turns
 
     async def answer(request: pb.EmbedRequest, faces: int) -> None:
-        answers.put_nowait((await _answered(pipeline, request, line), faces))
+        answers.put_nowait((await _answered(pipeline, request, line, metrics), faces))
 
     async def read(group: asyncio.TaskGroup) -> None:
         async for request in requests:
@@ -54,12 +55,14 @@ async def embedded(
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def _answered(pipeline: Pipeline, request: pb.EmbedRequest, line: object) -> pb.EmbedResponse:
+async def _answered(
+    pipeline: Pipeline, request: pb.EmbedRequest, line: object, metrics: CallMetrics
+) -> pb.EmbedResponse:
     try:
         errors: list[pb.FaceError] = []
         chips: Sequence[Pixels | None]
         if request.WhichOneof("faces") == "files":
-            chips = await _read(pipeline, request.files.files, errors)
+            chips = await _read(pipeline, request.files.files, errors, metrics)
         else:
             chips = _cut_apart(request.chips, pipeline.pack.chip_size)
         good = [chip for chip in chips if chip is not None]
@@ -69,6 +72,7 @@ async def _answered(pipeline: Pipeline, request: pb.EmbedRequest, line: object) 
         packed = np.stack(embeddings).astype("<f4").tobytes()
         return pb.EmbedResponse(id=request.id, embeddings=packed, errors=errors)
     except Fault as fault:
+        metrics.refused(fault)
         return pb.EmbedResponse(id=request.id, error=to_status(fault))
 
 
@@ -80,7 +84,7 @@ def _cut_apart(packed: bytes, size: int) -> Sequence[Pixels]:
 
 
 async def _read(
-    pipeline: Pipeline, files: Sequence[bytes], errors: list[pb.FaceError]
+    pipeline: Pipeline, files: Sequence[bytes], errors: list[pb.FaceError], metrics: CallMetrics
 ) -> list[Pixels | None]:
     """The chips of files; of those that cannot be read None, and in `errors` why."""
     if not 1 <= len(files) <= MOST:
@@ -90,6 +94,7 @@ async def _read(
         try:
             chips.append(await pipeline.read_chip(file))
         except Fault as fault:
+            metrics.refused(fault)
             chips.append(None)
             errors.append(pb.FaceError(index=index, error=to_status(fault)))
     return chips

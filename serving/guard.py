@@ -1,5 +1,6 @@
 """Runs the method of a gRPC handler, of any of the four kinds, inside a context manager."""
 
+import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -32,5 +33,6 @@ def guarded(handler: "grpc.RpcMethodHandler[Any, Any]", guard: Guard) -> "grpc.R
                 yield response
 
     make = getattr(grpc, f"{kind}_rpc_method_handler")
-    behaviour = many if handler.response_streaming else one
+    # One that streams may also be a coroutine, which writes its responses by itself, as health's Watch does.
+    behaviour = many if inspect.isasyncgenfunction(method) else one
     return make(behaviour, handler.request_deserializer, handler.response_serializer)  # type: ignore[no-any-return]

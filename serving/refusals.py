@@ -10,6 +10,7 @@ from google.rpc import status_pb2
 
 from serving.faults import Fault
 from serving.guard import Context, ServerInterceptor, guarded
+from serving.metrics import CallMetrics
 from serving.status import to_status
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class Refusals(ServerInterceptor):
     `tellings` holds, by the full name of a proto service, how its callers are told if not natively.
     """
 
-    def __init__(self, tellings: Mapping[str, Telling] | None = None) -> None:
+    def __init__(self, metrics: CallMetrics, tellings: Mapping[str, Telling] | None = None) -> None:
+        self._metrics = metrics
         self._tellings = tellings or {}
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -51,20 +53,21 @@ class Refusals(ServerInterceptor):
         if handler is None:
             return None
         telling = self._tellings.get(details.method.split("/")[1], natively)
-        return guarded(handler, lambda context: _told(context, details.method, telling))
+        return guarded(handler, lambda context: self._told(context, details.method, telling))
 
-
-@asynccontextmanager
-async def _told(context: Context, method: str, telling: Telling) -> AsyncIterator[None]:
-    try:
-        yield
-    except grpc.aio.AbortError:
-        raise
-    except Exception as exception:
-        if not isinstance(exception, Fault):
-            log.exception("%s failed", method)
-        told = telling(exception, context)
-        if told.headers:
-            await context.send_initial_metadata(told.headers)
-        context.set_trailing_metadata((("grpc-status-details-bin", told.status.SerializeToString()),))
-        await context.abort(told.code, told.status.message)
+    @asynccontextmanager
+    async def _told(self, context: Context, method: str, telling: Telling) -> AsyncIterator[None]:
+        try:
+            yield
+        except grpc.aio.AbortError:
+            raise
+        except Exception as exception:
+            if isinstance(exception, Fault):
+                self._metrics.refused(exception)
+            else:
+                log.exception("%s failed", method)
+            told = telling(exception, context)
+            if told.headers:
+                await context.send_initial_metadata(told.headers)
+            context.set_trailing_metadata((("grpc-status-details-bin", told.status.SerializeToString()),))
+            await context.abort(told.code, told.status.message)

@@ -65,6 +65,15 @@ def up(
 
 @app.command()
 @plainly
+def status(data: Data = None) -> None:
+    """Show the processes of a running mesh: where each listens, whether it serves, where its metrics are."""
+    from mien.cli.status import show_status
+
+    show_status(data)
+
+
+@app.command()
+@plainly
 def demo(
     output: Annotated[Path, typer.Option(help="The folder for the pictures and the demo's data.")] = Path(
         "mien-demo"

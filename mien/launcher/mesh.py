@@ -51,11 +51,15 @@ class Mesh:
     def __init__(self, plan: Plan, say: Say) -> None:
         self._plan = plan
         self._say = say
-        names = ["postgres", "internal", "admin", *self._named("embedder"), *self._named("classifier")]
-        free, *ports = free_ports(1 + len(names))
+        services = [*self._named("embedder"), *self._named("classifier")]
+        names = ["postgres", "internal", "admin", *services]
+        free, *ports = free_ports(1 + len(names) + len(services))
         self.port = plan.port or free
         require_free(self.port)
-        self._ports = dict(zip(names, ports, strict=True))
+        self._ports = dict(zip(names, ports[: len(names)], strict=True))
+        self._metrics = {
+            name: f"{LOCAL}:{port}" for name, port in zip(services, ports[len(names) :], strict=True)
+        }
         self._postgres: Postgres | None = None
         self._processes: dict[str, Process] = {}
         self._unusable: str | None = None  # the name of a process that no other start would help
@@ -82,7 +86,13 @@ class Mesh:
 
     async def _run(self, ready: Callable[[str], None]) -> None:
         url = await self._database()
-        state = {"port": self.port, "database_url": url, "ports": self._ports | {"envoy": self.port}}
+        state = {
+            "port": self.port,
+            "database_url": url,
+            "ports": self._ports | {"envoy": self.port},
+            "metrics": {name: f"http://{address}/metrics" for name, address in self._metrics.items()}
+            | {"envoy": f"http://{self._address('admin')}/stats/prometheus"},
+        }
         with self._plan.folder.running(state):
             self._start_services(url)
             await self._serving()
@@ -116,11 +126,12 @@ class Mesh:
     def _start_services(self, url: str) -> None:
         threads = max(1, len(os.sched_getaffinity(0)) // self._plan.embedders)
         for name in self._named("embedder"):
-            serve = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_PACK": self._plan.pack}
-            self._start(self._python(name, "embedder", {**serve, "EMBEDDER_THREADS": str(threads)}))
+            listen = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_METRICS": self._metrics[name]}
+            work = {"EMBEDDER_PACK": self._plan.pack, "EMBEDDER_THREADS": str(threads)}
+            self._start(self._python(name, "embedder", {**listen, **work}))
         embedder = {"CLASSIFIER_EMBEDDER": self._address("internal"), "DATABASE_URL": url}
         for name in self._named("classifier"):
-            listen = {"CLASSIFIER_LISTEN": self._address(name)}
+            listen = {"CLASSIFIER_LISTEN": self._address(name), "CLASSIFIER_METRICS": self._metrics[name]}
             self._start(self._python(name, "classifier", {**listen, **embedder}))
         places = Places(
             public=Address(LOCAL, self.port),

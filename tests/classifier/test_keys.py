@@ -6,13 +6,16 @@ from uuid import uuid4
 import grpc
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from classifier.keys import LIFETIME, Keys, needed_for
+from mien.rest.v1 import compreface_pb2  # noqa: F401 (its rules are asked for)
 from mien.v1 import gallery_pb2 as pb
 from mien.v1 import recognition_pb2
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
 from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown, ImageUnreadable
+from serving.metrics import CallMetrics
 from serving.probe import is_serving
 from serving.refusals import Refusals
 from store.database import Database
@@ -122,7 +125,7 @@ async def test_a_service_without_a_rule_stays_shut(database: Database) -> None:
         entered.append(request)
         return b""
 
-    server = grpc.aio.server(interceptors=[Refusals(), Keys(database)])
+    server = grpc.aio.server(interceptors=[Refusals(CallMetrics(CollectorRegistry())), Keys(database)])
     methods = {"Enter": grpc.unary_unary_rpc_method_handler(enter)}
     server.add_registered_method_handlers("mien.v1.NewService", methods)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("mien.v1.NewService", methods)])

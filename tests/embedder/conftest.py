@@ -11,10 +11,12 @@ import grpc
 import pytest
 from google.rpc import status_pb2
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from embedder.centerface import CenterFace
 from embedder.detector import Detector
 from embedder.fetching.cache import default_cache
+from embedder.metrics import Metrics
 from embedder.networks import Networks, load
 from embedder.pack import Pack, read_pack
 from embedder.pipeline import Pipeline
@@ -24,6 +26,7 @@ from embedder.servicer import Embedder
 from embedder.yunet import YuNet
 from mien.v1 import errors_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub, add_EmbedderServiceServicer_to_server
+from serving.metrics import CallMetrics
 from serving.refusals import Refusals
 from serving.status import from_status
 from tests.photographs import photograph
@@ -74,6 +77,11 @@ def saved(image: Image.Image, kind: str = "JPEG", **how: object) -> bytes:
     return file.getvalue()
 
 
+def unread() -> Metrics:
+    """Metrics that nobody looks at."""
+    return Metrics(CollectorRegistry())
+
+
 @pytest.fixture
 def serving(pack: Pack, loaded: Networks) -> Serving:
     """An embedder of our own making, behind a port."""
@@ -85,9 +93,10 @@ def serving(pack: Pack, loaded: Networks) -> Serving:
         pack: Pack = pack,
         max_pixels: int = 4_000_000,
     ) -> AsyncIterator[EmbedderServiceStub]:
-        pipeline = Pipeline(pack, networks, pool or Pool(2, 8), max_pixels)
-        server = grpc.aio.server(interceptors=[Refusals()])
-        add_EmbedderServiceServicer_to_server(Embedder(pipeline), server)
+        metrics, calls = unread(), CallMetrics(CollectorRegistry())
+        pipeline = Pipeline(pack, networks, pool or Pool(2, 8, metrics), metrics, max_pixels)
+        server = grpc.aio.server(interceptors=[Refusals(calls)])
+        add_EmbedderServiceServicer_to_server(Embedder(pipeline, calls), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         worker = asyncio.create_task(pipeline.work())

@@ -11,6 +11,7 @@ import pytest
 
 from embedder.batcher import Batcher
 from serving.faults import Overloaded
+from tests.embedder.conftest import unread
 
 
 class Worker:
@@ -57,7 +58,7 @@ async def results(batcher: Batcher[int, int], *items: int) -> list[int]:
 
 
 async def test_what_waits_while_the_worker_is_busy_is_one_batch() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=100)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=4, max_waiting=100)
     worker = Worker()
     async with working(batcher, worker):
         tasks = [await submitted(batcher, 1)]
@@ -69,7 +70,7 @@ async def test_what_waits_while_the_worker_is_busy_is_one_batch() -> None:
 
 
 async def test_an_idle_worker_waits_for_no_company() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=100, max_waiting=100)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=100, max_waiting=100)
     worker = Worker()
     worker.go.release(1)
     async with working(batcher, worker):
@@ -77,7 +78,7 @@ async def test_an_idle_worker_waits_for_no_company() -> None:
 
 
 async def test_two_workers_draw_from_one_queue() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=1, max_waiting=100)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=1, max_waiting=100)
     stuck, free = Worker(), Worker()
     async with working(batcher, stuck, free):
         tasks = [await submitted(batcher, 1), await submitted(batcher, 2)]
@@ -91,7 +92,7 @@ async def test_two_workers_draw_from_one_queue() -> None:
 
 
 async def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=3)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=2, max_waiting=3)
     waiting = [await submitted(batcher, 1, 2), await submitted(batcher, 3)]
     with pytest.raises(Overloaded):
         await batcher.submit([4])
@@ -103,7 +104,7 @@ async def test_a_full_queue_refuses_at_once_and_takes_again_when_there_is_room()
 
 
 async def test_a_call_larger_than_the_queue_is_taken_when_nothing_waits() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=3)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=2, max_waiting=3)
     large = await submitted(batcher, *range(10))
     with pytest.raises(Overloaded):
         await batcher.submit([4])
@@ -114,7 +115,7 @@ async def test_a_call_larger_than_the_queue_is_taken_when_nothing_waits() -> Non
 
 
 async def test_a_cancelled_call_leaves_and_its_place_is_free() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=2)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=9, max_waiting=2)
     gone, kept = await submitted(batcher, 1), await submitted(batcher, 2)
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -128,7 +129,7 @@ async def test_a_cancelled_call_leaves_and_its_place_is_free() -> None:
 
 
 async def test_who_leaves_during_a_batch_harms_nobody() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=9, max_waiting=9)
     gone, kept = await submitted(batcher, 1), await submitted(batcher, 2)
     worker = Worker()
     async with working(batcher, worker):
@@ -140,7 +141,7 @@ async def test_who_leaves_during_a_batch_harms_nobody() -> None:
 
 @pytest.mark.parametrize(("bad", "fault"), [(-1, ArithmeticError), (13, ValueError)])
 async def test_a_batch_that_fails_fails_its_callers_alone(bad: int, fault: type[Exception]) -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=9, max_waiting=9)
     worker = Worker()
     worker.go.release(9)
     async with working(batcher, worker):
@@ -150,12 +151,12 @@ async def test_a_batch_that_fails_fails_its_callers_alone(bad: int, fault: type[
 
 
 async def test_nothing_of_nothing() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=9, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=9, max_waiting=9)
     assert await batcher.submit([]) == ([], 0)
 
 
 async def test_each_call_is_told_its_share_of_the_work_and_not_how_long_it_waited() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=4, max_waiting=9)
     one, three = (asyncio.create_task(batcher.submit(items)) for items in ([1], [2, 3, 4]))
     await asyncio.sleep(0.5)
     worker = Worker()
@@ -169,7 +170,7 @@ async def test_each_call_is_told_its_share_of_the_work_and_not_how_long_it_waite
 
 
 async def test_waiting_for_a_thread_is_no_work() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=4, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=4, max_waiting=9)
     worker = Worker()
     worker.go.release()
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
@@ -181,7 +182,7 @@ async def test_waiting_for_a_thread_is_no_work() -> None:
 
 
 async def test_work_in_several_batches_adds_up() -> None:
-    batcher: Batcher[int, int] = Batcher(max_size=2, max_waiting=9)
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=2, max_waiting=9)
     worker = Worker()
     async with working(batcher, worker):
         answers = asyncio.create_task(batcher.submit([1, 2, 3]))

@@ -16,6 +16,7 @@ from embedder.gender import Sex, to_likelier
 from embedder.networks import AGES, GENDERS, Reader
 from embedder.pack import read_pack
 from embedder.stage import Stage
+from tests.embedder.conftest import unread
 from tests.embedder.small_networks import saved
 
 
@@ -78,7 +79,7 @@ def test_chips_are_cut_by_the_box_as_insightface_cuts_them() -> None:
     boxes = np.array([[60, 40, 70, 90], [150.5, -20.25, 100, 64]], np.float32)
     faces = Faces(boxes, np.zeros((2, 5, 2), np.float32), np.ones(2, np.float32))
     reader = Reader(pack.age.template, pack.age.chip_size, lambda chips: list(chips), pack.age.of_box)
-    cut = Stage("age", reader, 0.0).cut(pixels, faces)
+    cut = Stage("age", reader, 0.0, unread()).cut(pixels, faces)
     for each, (left, top, width, height) in zip(cut, boxes.tolist(), strict=True):
         scale = 96 / (max(width, height) * 1.5)
         shift = 48 - scale * (left + width / 2), 48 - scale * (top + height / 2)
@@ -93,5 +94,5 @@ def test_an_image_that_is_taken_for_a_face_is_the_chip() -> None:
         np.array([[0, 0, 96, 96]], np.float32), np.empty((0, 5, 2), np.float32), np.ones(1, np.float32)
     )
     pixels = np.random.default_rng(2).integers(0, 256, (96, 96, 3)).astype(np.uint8)
-    (cut,) = Stage("age", reader, 0.0).cut(pixels, faces)
+    (cut,) = Stage("age", reader, 0.0, unread()).cut(pixels, faces)
     assert (cut == pixels).all()

@@ -7,6 +7,7 @@ import pytest
 
 from embedder.pool import Pool
 from serving.faults import Overloaded
+from tests.embedder.conftest import unread
 
 
 async def started(pool: Pool, made: list[int], go: threading.Event, number: int) -> "asyncio.Task[None]":
@@ -20,7 +21,7 @@ async def started(pool: Pool, made: list[int], go: threading.Event, number: int)
 
 
 async def test_more_than_may_wait_are_refused_at_once() -> None:
-    pool, made, go = Pool(threads=2, waiting=1), list[int](), threading.Event()
+    pool, made, go = Pool(threads=2, waiting=1, metrics=unread()), list[int](), threading.Event()
     tasks = [await started(pool, made, go, number) for number in range(3)]
     with pytest.raises(Overloaded):
         await pool.run(print)
@@ -32,7 +33,7 @@ async def test_more_than_may_wait_are_refused_at_once() -> None:
 
 
 async def test_who_leaves_while_waiting_is_not_served_and_frees_the_place() -> None:
-    pool, made, go = Pool(threads=1, waiting=1), list[int](), threading.Event()
+    pool, made, go = Pool(threads=1, waiting=1, metrics=unread()), list[int](), threading.Event()
     busy, gone = [await started(pool, made, go, number) for number in (1, 2)]
     gone.cancel()
     await asyncio.sleep(0)
@@ -43,7 +44,7 @@ async def test_who_leaves_while_waiting_is_not_served_and_frees_the_place() -> N
 
 
 async def test_who_leaves_while_being_served_keeps_the_thread_until_it_ends() -> None:
-    pool, made, go = Pool(threads=1, waiting=0), list[int](), threading.Event()
+    pool, made, go = Pool(threads=1, waiting=0, metrics=unread()), list[int](), threading.Event()
     busy = await started(pool, made, go, 1)
     busy.cancel()
     await asyncio.sleep(0)
@@ -54,4 +55,4 @@ async def test_who_leaves_while_being_served_keeps_the_thread_until_it_ends() ->
 
 async def test_what_a_call_raises_comes_back() -> None:
     with pytest.raises(ZeroDivisionError):
-        await Pool(1, 0).run(divmod, 1, 0)
+        await Pool(1, 0, unread()).run(divmod, 1, 0)

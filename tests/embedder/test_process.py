@@ -75,7 +75,11 @@ def test_nothing_is_reported_to_the_makers_of_the_libraries(
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"EMBEDDER_PACK": "nowhere"}, "there is no model pack 'nowhere'; there are: open"),
+        (
+            {"EMBEDDER_PACK": "nowhere"},
+            "there is no model pack 'nowhere'; there are: antelopev2, buffalo_l, open",
+        ),
+        ({"EMBEDDER_PACK": "nowhere.toml"}, "the pack file nowhere.toml cannot be read: No such file"),
         ({"EMBEDDER_THREDS": "2"}, "EMBEDDER_THREDS: no such setting"),
         ({"EMBEDDER_THREADS": "two"}, "EMBEDDER_THREADS='two'"),
         ({"EMBEDDER_THREADS": "0"}, "EMBEDDER_THREADS=0 is too small: at least 1"),
@@ -93,3 +97,11 @@ def test_a_mistake_in_the_settings_ends_it_with_a_plain_word(
     assert says in said
     assert "never awaited" not in said
     assert "Traceback" not in said
+
+
+def test_networks_for_research_alone_are_not_served_without_a_yes(start: Start, tmp_path: Path) -> None:
+    process = start(EMBEDDER_PACK="buffalo_l", MIEN_CACHE=str(tmp_path))
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == UNUSABLE
+    assert "mien models pull buffalo_l --accept-licence" in said
+    assert list(tmp_path.iterdir()) == []

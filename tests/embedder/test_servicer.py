@@ -1,6 +1,7 @@
 """EmbedderService over a real channel, with the real networks."""
 
 import asyncio
+import io
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embedder.alignment import align
 from embedder.networks import Networks, load
 from embedder.pack import read_pack
 from embedder.pool import Pool
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
-from tests.embedder.conftest import Serving, refusal, saved
+from tests.embedder.conftest import Serving, refusal, saved, unread
 from tests.photographs import photograph
 
 ALL = (face_pb2.FACE_OUTPUT_EMBEDDING, face_pb2.FACE_OUTPUT_CHIP)
@@ -92,12 +94,12 @@ async def test_orientation_changes_neither_boxes_nor_embeddings(
             assert getattr(face.box, side) == pytest.approx(getattr(faces[1].box, side), abs=2)
 
 
-async def test_boxes_are_in_pixels_of_the_file_however_it_was_decoded(
+async def test_boxes_are_in_pixels_of_the_file_however_much_the_detector_shrinks_it(
     serving: Serving, portrait: Image.Image
 ) -> None:
     async with serving(max_pixels=50_000_000) as stub:
         faces = []
-        for scale in (2, 13):  # 640 and 4160 pixels high: the larger is decoded at half its size
+        for scale in (2, 13):  # 640 and 4160 pixels high
             size = (portrait.width * scale, portrait.height * scale)
             request = pb.AnalyzeRequest(image=saved(portrait.resize(size), quality=95), outputs=ALL[:1])
             answer = await stub.Analyze(request)
@@ -107,6 +109,21 @@ async def test_boxes_are_in_pixels_of_the_file_however_it_was_decoded(
     (small, at), (large, there) = faces
     assert np.abs(at - there).max() < 1
     assert np.dot(small.embedding, large.embedding) > 0.99
+
+
+async def test_a_small_face_is_cut_out_of_all_the_pixels_of_a_large_photograph(serving: Serving) -> None:
+    with Image.open(photograph("obama")) as file:
+        large = Image.new("RGB", (4000, 3000), "gray")
+        large.paste(file.resize((728, 910)), (1503, 1201))
+    data = saved(large, quality=92)
+    async with serving(max_pixels=50_000_000) as stub:
+        (face,) = (await stub.Analyze(pb.AnalyzeRequest(image=data, outputs=ALL))).faces
+    landmarks = [[point.x, point.y] for _, point in face.landmarks.ListFields()]
+    with Image.open(io.BytesIO(data)) as file:
+        pixels = np.asarray(file)
+    expected = align(pixels, np.array(landmarks, np.float32), read_pack("open").detection.template, 150)
+    chip = np.frombuffer(face.chip, np.uint8).reshape(150, 150, 3)
+    assert np.abs(chip.astype(int) - expected).max() <= 1
 
 
 async def test_faces_come_by_size_and_no_more_than_asked_for(
@@ -160,7 +177,7 @@ async def test_bad_images_are_refused_with_their_reason(embedder: EmbedderServic
 async def test_when_every_place_is_taken_a_call_is_refused_at_once(
     serving: Serving, portrait: Image.Image
 ) -> None:
-    pool, go = Pool(threads=1, waiting=0), threading.Event()
+    pool, go = Pool(threads=1, waiting=0, metrics=unread()), threading.Event()
     async with serving(pool) as stub:
         busy = asyncio.create_task(pool.run(go.wait, 5))
         await asyncio.sleep(0)
@@ -182,7 +199,7 @@ async def test_whose_caller_has_gone_is_not_computed(
             looked.append(asked)
             return loaded.detector.find(*asked)
 
-    pool, go = Pool(threads=1, waiting=3), threading.Event()
+    pool, go = Pool(threads=1, waiting=3, metrics=unread()), threading.Event()
     async with serving(pool, loaded._replace(detector=Watched())) as stub:
         busy = asyncio.create_task(pool.run(go.wait, 5))
         request = pb.AnalyzeRequest(image=saved(portrait))

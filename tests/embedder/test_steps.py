@@ -21,7 +21,7 @@ from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 from serving.faults import Overloaded
-from tests.embedder.conftest import saved
+from tests.embedder.conftest import saved, unread
 
 VERSIONS = {
     "detector": "open/centerface@09189dea",
@@ -73,7 +73,7 @@ async def test_without_a_face_there_is_nothing_more_to_do(embedder: EmbedderServ
 async def test_steps_take_less_than_the_call_and_no_waiting(
     pack: Pack, loaded: Networks, portrait: Image.Image
 ) -> None:
-    pipeline = Pipeline(pack, loaded, Pool(1, 8), 3_000_000)
+    pipeline = Pipeline(pack, loaded, Pool(1, 8, unread()), unread(), 3_000_000)
     everything = {"embeddings": True, "ages": True, "genders": True, "poses": True}
     calls = [asyncio.create_task(pipeline.analyze(saved(portrait), **everything)) for _ in range(4)]
     await asyncio.sleep(1)
@@ -106,7 +106,7 @@ def watched(pack: Pack, loaded: Networks, seen: Counter[str]) -> Pipeline:
         return reader._replace(look=look)
 
     networks = {name: counting(name, getattr(loaded, name)) for name in ("recogniser", "age", "gender")}
-    return Pipeline(pack, loaded._replace(**networks), Pool(2, 2 * CHIPS), 3_000_000)
+    return Pipeline(pack, loaded._replace(**networks), Pool(2, 2 * CHIPS, unread()), unread(), 3_000_000)
 
 
 async def worked(pipeline: Pipeline, until: Callable[[], object]) -> None:
@@ -151,7 +151,7 @@ async def test_a_network_that_fails_fails_the_call_and_no_other(
 ) -> None:
     assert loaded.age
     broken = loaded._replace(age=loaded.age._replace(chip_size=63))  # no network takes such chips
-    pipeline = Pipeline(pack, broken, Pool(2, 8), 3_000_000)
+    pipeline = Pipeline(pack, broken, Pool(2, 8, unread()), unread(), 3_000_000)
     worker = asyncio.create_task(pipeline.work())
     with pytest.raises(Exception, match="INVALID_ARGUMENT"):
         await pipeline.analyze(saved(portrait), ages=True, embeddings=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from PIL import Image
+from prometheus_client import CollectorRegistry
 
 from embedder.batcher import Batcher
 from embedder.networks import Networks
@@ -24,18 +25,20 @@ from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub, add_EmbedderServiceServicer_to_server
 from serving import faults
 from serving.limits import MAX_REQUEST
+from serving.metrics import CallMetrics
 from serving.refusals import Refusals
 from serving.server import sizes
 from serving.status import from_status
-from tests.embedder.conftest import saved
+from tests.embedder.conftest import saved, unread
 
 SIZE = 150  # pixels
 
 
 @asynccontextmanager
 async def serving(pipeline: Pipeline, *background: Any) -> AsyncIterator[Any]:
-    server = grpc.aio.server(interceptors=[Refusals()], options=sizes(MAX_REQUEST))
-    add_EmbedderServiceServicer_to_server(Embedder(pipeline), server)
+    calls = CallMetrics(CollectorRegistry())
+    server = grpc.aio.server(interceptors=[Refusals(calls)], options=sizes(MAX_REQUEST))
+    add_EmbedderServiceServicer_to_server(Embedder(pipeline, calls), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     tasks = [asyncio.create_task(work) for work in background]
@@ -48,7 +51,7 @@ async def serving(pipeline: Pipeline, *background: Any) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def stub(pack: Pack, loaded: Networks) -> AsyncIterator[Any]:
-    pipeline = Pipeline(pack, loaded, Pool(2, 8), 4_000_000)
+    pipeline = Pipeline(pack, loaded, Pool(2, 8, unread()), unread(), 4_000_000)
     async with serving(pipeline, pipeline.work()) as stub:
         yield stub
 
@@ -128,8 +131,10 @@ class Held:
     def __init__(self, pack: Pack, loaded: Networks, max_waiting: int = 1000) -> None:
         self.embedded = 0
         self.go = asyncio.Event()
-        self.pipeline = Pipeline(pack, loaded, Pool(1, 8), 10_000_000)
-        self.batcher: Batcher[Any, Any] = Batcher(max_size=4, max_waiting=max_waiting)
+        self.pipeline = Pipeline(pack, loaded, Pool(1, 8, unread()), unread(), 10_000_000)
+        self.batcher: Batcher[Any, Any] = Batcher(
+            unread().queue("recogniser"), max_size=4, max_waiting=max_waiting
+        )
         self.pipeline._recogniser._batcher = self.batcher
         self._pack = pack
 

@@ -213,7 +213,7 @@ def test_a_folder_without_a_mesh_has_no_services(tmp_path: Path) -> None:
 
 def test_help_is_there_for_every_command_and_imports_nothing_slow() -> None:
     top = mien("--help", NO_COLOR="1").stdout
-    for command in ("up", "demo", "gateway", "services", "models"):
+    for command in ("up", "status", "demo", "gateway", "services", "models"):
         assert command in top
     imported = subprocess.run(
         [sys.executable, "-c", "import sys, mien.cli.commands; print(*sys.modules)"],
