@@ -23,10 +23,10 @@ from rich.table import Table
 from bench import load
 from bench.mesh import Running, running
 from bench.results import percentile, write
-from embedder.detector import SIDE
 from embedder.fetching.cache import default_cache
 from embedder.pack import read_pack
 from embedder.preparation import prepare
+from embedder.refining import REGION, SIDES
 from embedder.samples import photographs
 from embedder.session import Session
 from mien.v1 import embedder_pb2, face_pb2
@@ -61,19 +61,22 @@ def limits() -> dict[str, tuple[Call, int]]:
     """ONNX Runtime alone, and dlib alone."""
     pack = read_pack("open")
     networks = prepare(pack, default_cache())
-    detector, recogniser = Session(networks["centerface"]), Session(networks["recogniser"])
-    # What the sample photograph becomes: 3:4, its long side as the detector takes it; one chip.
-    canvas = np.zeros((1, 3, SIDE, SIDE * 13 // 16 // 32 * 32), np.float32)
+    finder, placer, recogniser = (Session(networks[name]) for name in ("yunet", "centerface", "recogniser"))
+    # What the sample photograph becomes: 3:4, its long side as the detector takes it, twice; one face.
+    canvases = [np.zeros((1, 3, side, side * 13 // 16 // 32 * 32), np.float32) for side in SIDES]
+    region = np.zeros((1, 3, REGION, REGION), np.float32)
     chip = np.random.default_rng(0).integers(0, 256, (1, pack.chip_size, pack.chip_size, 3), np.uint8)
 
-    def both() -> None:
-        detector.run(canvas)
+    def all_of_them() -> None:
+        for canvas in canvases:
+            finder.run(canvas)
+        placer.run(region)
         recogniser.run(chip)
 
     peer = dlib.face_recognition_model_v1(str(_source(networks)))
     cores = len(os.sched_getaffinity(0))
     return {
-        "ONNX Runtime alone, both networks": (both, cores),
+        "ONNX Runtime alone, all networks": (all_of_them, cores),
         "ONNX Runtime alone, recogniser": (lambda: recogniser.run(chip), cores),
         "dlib-bin, recogniser": (lambda: peer.compute_face_descriptor(chip[0]), cores),
     }
@@ -132,7 +135,7 @@ def main() -> None:
 
 def _row(name: str, measured: dict[str, list[float]], took: dict[str, list[float]]) -> dict[str, str | float]:
     recogniser = "recogniser" in name
-    limit = "ONNX Runtime alone, recogniser" if recogniser else "ONNX Runtime alone, both networks"
+    limit = "ONNX Runtime alone, recogniser" if recogniser else "ONNX Runtime alone, all networks"
     ratios = [one / other for one, other in zip(measured[name], measured[limit], strict=True)]
     ordered = sorted(took[name])
     return {

@@ -5,57 +5,59 @@ import numpy as np
 import numpy.typing as npt
 
 from embedder.detector import Floats, Pixels
+from embedder.halving import halved, halvings
 
-COARSE = 0.5  # a face shrunk by more is averaged first: interpolation alone would skip pixels
+Matrix = npt.NDArray[np.float64]
 
 
-def align(pixels: Pixels, landmarks: Floats, template: npt.NDArray[np.float64], size: int) -> Pixels:
+def align(pixels: Pixels, landmarks: Floats, template: Matrix, size: int) -> Pixels:
     """The chip of a face, (size, size, 3) RGB like `pixels`; black where it reaches over the image's edge.
 
-    `landmarks` and `template` are (5, 2): x and y in the pixels of the image and of the chip.
+    `landmarks` and `template` are (n, 2): x and y in the pixels of the image and of the chip.
     """
-    matrix = similarity(landmarks.astype(np.float64), template)
-    scale = float(np.hypot(*matrix[:, 0]))
-    if scale < COARSE:
-        pixels, matrix = _averaged(pixels, matrix, scale, size)
-    return cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    to_chip = np.eye(3)
+    to_chip[:2] = similarity(landmarks.astype(np.float64), template)
+    # A face that is shrunk by more than a half is averaged first: interpolation alone would skip pixels.
+    scale = np.hypot(*to_chip[:2, 0])
+    if not 1e-9 < scale < 1e9:  # no face has such landmarks
+        return np.zeros((size, size, 3), np.uint8)
+    times = halvings(1, scale)
+    low, high = np.clip(_reach(to_chip, size, 2.0**times), 0, pixels.shape[1::-1])
+    if (low >= high).any():  # the whole chip lies outside of the image
+        return np.zeros((size, size, 3), np.uint8)
+    (left, top), (right, bottom) = low.astype(int), high.astype(int)
+    region = halved(pixels[top:bottom, left:right], times)
+    to_image = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ region.matrix()
+    matrix = (to_chip @ to_image)[:2]
+    return cv2.warpAffine(region.lying, matrix, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def fit(pixels: Pixels, size: int) -> Pixels:
     """The whole of an image as a chip, (size, size, 3) RGB: its aspect is not kept."""
-    rows, columns = pixels.shape[:2]
-    shrunk = cv2.resize(pixels, (min(columns, size), min(rows, size)), interpolation=cv2.INTER_AREA)
-    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    half = halved(pixels, halvings(min(pixels.shape[:2]), size))
+    rows, columns = half.lying.shape[:2]
+    shrunk = cv2.resize(half.lying, (min(columns, size), min(rows, size)), interpolation=cv2.INTER_AREA)
+    chip = cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(half.orientation.upright(chip))  # type: ignore[arg-type]
 
 
-def similarity(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def similarity(source: Matrix, target: Matrix) -> Matrix:
     """The (2, 3) matrix of the rotation, scaling and shift that take `source` nearest to `target`, (n, 2).
 
     Least squares without reflection (Umeyama 1991), which for points of the plane as complex numbers is
-    one division.
+    one division. Zeros on the left if all of `source` is one point.
     """
     here, there = source @ [1, 1j], target @ [1, 1j]
     centred = here - here.mean()
-    turn = np.vdot(centred, there - there.mean()) / np.vdot(centred, centred).real
+    spread = np.vdot(centred, centred).real
+    turn = np.vdot(centred, there - there.mean()) / spread if spread else np.complex128(0)
     shift = there.mean() - turn * here.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def _averaged(
-    pixels: Pixels, matrix: npt.NDArray[np.float64], scale: float, size: int
-) -> tuple[Pixels, npt.NDArray[np.float64]]:
-    """The region of the chip, shrunk to about the chip's scale, and the matrix from there to the chip."""
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
-    reached = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    low = np.maximum(np.floor(reached.min(0)).astype(int), 0)
-    high = np.minimum(np.ceil(reached.max(0)).astype(int) + 1, pixels.shape[1::-1])
-    if (high - low < 1).any():  # the whole chip lies outside of the image
-        return pixels, matrix
-    region = pixels[low[1] : high[1], low[0] : high[0]]
-    smaller = np.maximum(np.rint((high - low) * scale), 1).astype(int)
-    shrunk = cv2.resize(region, smaller.tolist(), interpolation=cv2.INTER_AREA)
-    factor = smaller / (high - low)
-    # Pixel x of the region has its centre at (x + 0.5) * factor - 0.5 of the shrunk one.
-    linear = matrix[:, :2] / factor
-    shift = matrix[:, 2] + matrix[:, :2] @ (low + 0.5 / factor - 0.5)
-    return shrunk, np.column_stack([linear, shift])  # type: ignore[return-value]
+def _reach(to_chip: Matrix, size: int, cell: float) -> Matrix:
+    """(2, 2): from which x and y of the image, and up to which, a chip needs pixels averaged by `cell`."""
+    end = size - 1
+    corners = np.array([[0, end, 0, end], [0, 0, end, end], [1, 1, 1, 1]], np.float64)
+    reached = (np.linalg.inv(to_chip) @ corners)[:2]
+    return np.array([np.floor(reached.min(1)) - cell, np.ceil(reached.max(1)) + 2 * cell])

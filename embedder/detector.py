@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from embedder.halving import halved, halvings
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
@@ -33,27 +35,43 @@ class Detector(Protocol):
 class Canvas(NamedTuple):
     """An image as detectors take it."""
 
-    pixels: Pixels  # (rows, columns, 3), multiples of STRIDE, the image at the top left on black
+    pixels: Pixels  # (rows, columns, 3), multiples of STRIDE, the upright image at the top left on black
     scale: Floats  # (2,): factors of x and y from the image to the canvas
 
 
-def to_canvas(pixels: Pixels) -> Canvas:
-    """Shrinks an image to SIDE, keeping its aspect, and pads it."""
-    rows, columns = pixels.shape[:2]
-    shrink = min(1.0, SIDE / max(rows, columns))
-    width, height = max(1, round(columns * shrink)), max(1, round(rows * shrink))
+def to_canvas(pixels: Pixels, side: int = SIDE) -> Canvas:
+    """Shrinks an image to a longer side of `side` pixels, keeping its aspect, and pads it.
+
+    Only what is left is turned, should the pixels be an upright view of others. To average the pixels in one
+    step would take as long as to decode a JPEG: they are halved, brought to twice the size by interpolation,
+    which looks at each of them as long as it makes no less than half of it, and halved again.
+    """
+    half = halved(pixels, halvings(max(pixels.shape[:2]), 2 * side))
+    lying = half.lying
+    shrink = side / max(lying.shape[:2])
     if shrink < 1:
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        size = [max(1, round(each * shrink)) for each in lying.shape[1::-1]]
+        if shrink < 0.5:
+            twice = [2 * each for each in size]
+            lying = cv2.resize(lying, twice, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        lying = cv2.resize(lying, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    upright = half.orientation.upright(lying)
+    height, width = upright.shape[:2]
     canvas = np.zeros((-height % STRIDE + height, -width % STRIDE + width, 3), np.uint8)
-    canvas[:height, :width] = pixels
-    return Canvas(canvas, np.array([width / columns, height / rows], np.float32))
+    canvas[:height, :width] = upright
+    return Canvas(canvas, np.array([width / half.columns, height / half.rows], np.float32))
 
 
 def to_faces(candidates: Faces, canvas: Canvas) -> Faces:
     """Of candidates in the pixels of a canvas, one for each face, in pixels of the image."""
+    boxes, landmarks, scores = separate(candidates)
+    return Faces(boxes / canvas.scale[[0, 1, 0, 1]], landmarks / canvas.scale, scores)
+
+
+def separate(candidates: Faces) -> Faces:
+    """Of candidates that show one face the best, largest box first."""
     boxes, landmarks, scores = candidates
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, OVERLAP, top_k=MOST)
     order = sorted(kept, key=lambda each: -boxes[each, 2] * boxes[each, 3])
     chosen = np.array(order, np.intp)
-    boxes, landmarks, scores = boxes[chosen], landmarks[chosen], scores[chosen]
-    return Faces(boxes / canvas.scale[[0, 1, 0, 1]], landmarks / canvas.scale, scores)
+    return Faces(boxes[chosen], landmarks[chosen], scores[chosen])

@@ -6,13 +6,14 @@ from io import BytesIO
 from PIL import Image as Pillow
 from PIL.IcoImagePlugin import IcoFile
 
+BEGINNING = b"\0\0\1\0"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def sizes(data: bytes) -> Iterator[tuple[int, int]]:
     """Width and height of each image inside, by its own header: the directory may say anything."""
-    for entry in range(int.from_bytes(data[4:6], "little")):
-        offset = int.from_bytes(data[6 + 16 * entry :][12:16], "little")
+    for entry in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16):
+        offset = int.from_bytes(data[entry + 12 : entry + 16], "little")
         header = data[offset : offset + 24]
         if header.startswith(PNG):
             yield int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")

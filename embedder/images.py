@@ -1,12 +1,13 @@
 """From the bytes of an image file to upright pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags
+from PIL import ExifTags, TiffImagePlugin
 from PIL import Image as Pillow
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -16,21 +17,24 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from embedder import icons
+from embedder import icons, jpegs, webps
+from embedder.orientation import Orientation, Pixels
 from serving.faults import ImageTooLarge, ImageUnreadable
-
-# A JPEG with at least twice this many pixels along its longer side is decoded at a half, a quarter or an
-# eighth of its size, which takes half the time and a fraction of the memory. The smallest face that the
-# detector finds is 45 pixels wide then.
-ENOUGH = 1920
 
 
 class Image(NamedTuple):
-    """An upright image: its EXIF orientation has been applied."""
+    """An image as it is seen: its EXIF orientation has been applied."""
 
-    pixels: npt.NDArray[np.uint8]  # (rows, columns, 3) RGB; may be fewer than the file has, see ENOUGH
-    width: int  # of the image in the file, in pixels
-    height: int
+    # (rows, columns, 3) RGB; a view that no pixel was moved for, see Orientation.
+    pixels: Pixels
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
@@ -41,23 +45,39 @@ def decode(data: bytes, max_pixels: int) -> Image:
     if not data:
         raise ImageUnreadable("the image is empty")
     try:
-        return _upright(_opened(data, max_pixels))
+        return Image(_upright(data, max_pixels))
     except (ImageUnreadable, ImageTooLarge):
         raise
     except Exception as error:  # decoders raise almost anything at bytes that are not what they claim
         raise ImageUnreadable("the image cannot be decoded: it is damaged or cut off") from error
 
 
+def _upright(data: bytes, max_pixels: int) -> Pixels:
+    if data.startswith(jpegs.BEGINNING):
+        jpegs.check(data)
+        with suppress(jpegs.Unusual):
+            _check([jpegs.size(data)], max_pixels)
+            return _orientation(partial(jpegs.exif, data)).upright(jpegs.pixels(data))
+    file = _opened(data, max_pixels)
+    file.load()
+    return _orientation(file.getexif).upright(_rgb(file))
+
+
 def _opened(data: bytes, max_pixels: int) -> Pillow.Image:
     """The image with its header read, and no more."""
-    if data.startswith(b"\0\0\1\0"):
+    if data.startswith(icons.BEGINNING):
         _check(icons.sizes(data), max_pixels)
         return icons.largest(data)
+    if data.startswith(webps.BEGINNING) and data[8:12] == webps.KIND:
+        _check([webps.size(data)], max_pixels)
+        return WebPImageFile(BytesIO(data))
     # Not Pillow's open(): it knows formats by the dozen, and judges sizes by a setting of the process.
     for opens, beginnings in _FORMATS.items():
-        if data.startswith(beginnings) and (opens is not WebPImageFile or data[8:12] == b"WEBP"):
+        if data.startswith(beginnings):
             file = opens(BytesIO(data))
             _check([file.size], max_pixels)
+            if isinstance(file, TiffImageFile):
+                _check([_tile(file)], max_pixels)
             return file
     raise ImageUnreadable("not a JPEG, PNG, WebP, BMP, GIF, TIFF or ICO file")
 
@@ -73,53 +93,32 @@ def _check(sizes: Iterable[tuple[int, int]], max_pixels: int) -> None:
             )
 
 
-def _upright(file: Pillow.Image) -> Image:
-    width, height = file.size
-    if shrink := max(file.size) // ENOUGH:
-        file.draft(None, (max(1, width // shrink), max(1, height // shrink)))
-    size = file.size
-    file.load()
-    if file.size != size:  # Pillow has turned a TIFF already
-        width, height = height, width
-    orientation = _orientation(file)
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    image = _rgb(file)
-    turned = image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
-    return Image(np.asarray(turned), width, height)
+def _tile(file: TiffImageFile) -> tuple[int, int]:
+    """What a tile of it takes: it may be larger than the image, and is decoded whole."""
+    tags = file.tag_v2
+    return int(tags.get(TiffImagePlugin.TILEWIDTH, 0)), int(tags.get(TiffImagePlugin.TILELENGTH, 0))
 
 
-def _orientation(file: Pillow.Image) -> int:
+def _orientation(exif: Callable[[], Pillow.Exif]) -> Orientation:
     try:
-        return int(file.getexif().get(ExifTags.Base.Orientation, 1))
+        return Orientation.of_tag(int(exif().get(ExifTags.Base.Orientation, 1)))
     except Exception:  # a damaged tag does not spoil a good image
-        return 1
+        return Orientation()
 
 
-def _rgb(file: Pillow.Image) -> Pillow.Image:
+def _rgb(file: Pillow.Image) -> Pixels:
     file.info.pop("transparency", None)  # alpha is dropped, and Pillow would warn of it
     if file.mode.startswith(("I", "F")):  # 16 bits a pixel or more; floats count as 0 to 255
         deep = np.asarray(file)
         levels = deep.clip(0, 255) if file.mode == "F" else deep.clip(0, 65535) / 257
         file = Pillow.fromarray(levels.astype(np.uint8))
-    return file.convert("RGB")
+    return np.asarray(file if file.mode == "RGB" else file.convert("RGB"))
 
 
 _FORMATS: dict[type[ImageFile], tuple[bytes, ...]] = {
-    JpegImageFile: (b"\xff\xd8\xff",),
+    JpegImageFile: (jpegs.BEGINNING,),
     PngImageFile: (icons.PNG,),
-    WebPImageFile: (b"RIFF",),
     BmpImageFile: (b"BM",),
     GifImageFile: (b"GIF87a", b"GIF89a"),
     TiffImageFile: (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-}
-
-_TURNS = {  # by EXIF orientation, what makes upright
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
 }

@@ -14,12 +14,19 @@ from embedder.detector import Detector, Floats, Pixels
 from embedder.gender import Gender, to_gender, to_likelier
 from embedder.pack import Attribute, Pack
 from embedder.recogniser import Recogniser
+from embedder.refining import Refined
 from embedder.scrfd import SCRFD
 from embedder.yunet import YuNet
 
 Out = TypeVar("Out")
 
-DETECTORS: dict[str, Callable[[Path], Detector]] = {"centerface": CenterFace, "scrfd": SCRFD, "yunet": YuNet}
+# By the names of the networks that they are made of.
+DETECTORS: dict[str, Callable[..., Detector]] = {
+    "centerface": CenterFace,
+    "scrfd": SCRFD,
+    "yunet": YuNet,
+    "yunet+centerface": Refined,
+}
 
 # How what a network answers of one face is read, by `Attribute.answers`.
 AGES: dict[str, Callable[[Floats], Age]] = {"beliefs": to_age, "genderage": to_one_age}
@@ -46,10 +53,10 @@ class Networks(NamedTuple):
 
 def load(pack: Pack, files: dict[str, Path]) -> Networks:
     """The networks of `pack`, out of the files that `prepare` answered."""
-    kind = pack.detection.kind
+    detection = pack.detection
     embed = Recogniser(files["recogniser"]).embed
     return Networks(
-        DETECTORS[kind](files[kind]),
+        DETECTORS[detection.kind](*(files[name] for name in detection.networks)),
         Reader(pack.detection.template, pack.chip_size, embed),
         _attribute(files["age"], pack.age, AGES) if pack.age else None,
         _attribute(files["gender"], pack.gender, GENDERS) if pack.gender else None,

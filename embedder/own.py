@@ -13,6 +13,8 @@ from embedder.pack_errors import PackInvalid
 if TYPE_CHECKING:
     from embedder.conversion.recognisers import Seen
 
+OF_OPEN = ("yunet+centerface", "centerface", "yunet")  # the detectors that `open` has
+
 
 def completed(path: Path, other: dict[str, Any]) -> dict[str, Any]:
     """The tables of a whole pack: what the file at `path` says, and what `other` does where it is silent.
@@ -79,7 +81,7 @@ def _read(path: Path) -> dict[str, Any]:
         ("recogniser", _is_text, "the path of an ONNX file"),
         ("chip", lambda value: _is_text(value) and value in recognisers(), " or ".join(recognisers())),
         ("name", lambda value: _is_text(value) and re.fullmatch(r"[\w.-]{1,60}", value), "a word"),
-        ("detector", lambda value: value in ("centerface", "yunet"), "centerface or yunet"),
+        ("detector", lambda value: value in OF_OPEN, " or ".join(OF_OPEN)),
         ("calibration", _is_calibration, "{threshold = ..., steepness = ...}, both positive"),
         ("mean", _is_mean, "[red, green, blue], each from 0 to 255"),
         ("deviation", _is_positive, "a positive number"),

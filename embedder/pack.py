@@ -46,9 +46,14 @@ class Network(NamedTuple):
 class Detection(NamedTuple):
     """How faces are found."""
 
-    kind: str  # "centerface", "scrfd" or "yunet": the name of its network too
+    kind: str  # "centerface", "scrfd", "yunet" or "yunet+centerface": the names of its networks too
     min_score: float  # what scores lower is no face, unless the caller says otherwise; in [0, 1]
     template: npt.NDArray[np.float64]  # (5, 2): where the landmarks of a face lie on a chip, in pixels
+
+    @property
+    def networks(self) -> list[str]:
+        """The names of the networks that do it together."""
+        return self.kind.split("+")
 
 
 class Attribute(NamedTuple):
@@ -102,13 +107,15 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
         )
     kind = detector or told["detector"]
     networks = told["networks"]
+    # Two that have to agree may each be less strict.
+    min_score = min(networks[each]["min_score"] for each in kind.split("+"))
     recogniser = networks["recogniser"]
     chip = read_chip(recogniser["chip"], kind)
     attributes = {key: _attribute(networks[key], kind) for key in ("age", "gender") if key in networks}
     archives = {key: _source(value) for key, value in told.get("archives", {}).items()}
     return Pack(
         name=told["name"],
-        detection=Detection(kind, networks[kind]["min_score"], chip.template),
+        detection=Detection(kind, min_score, chip.template),
         chip_size=chip.size,
         dimension=recogniser["dimension"],
         calibration=Calibration(**told["calibration"]),

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from embedder.pack import Pack
+from embedder.pack import Network, Pack
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,13 +23,17 @@ class Step(NamedTuple):
 def versions(pack: Pack) -> dict[str, str]:
     """By the names of the steps that a pack can do, in ORDER, what does them, as mien.v1.Step says."""
     networks = {
-        DETECTOR: pack.networks[pack.detection.kind],
-        **{step: pack.networks[step] for step in (RECOGNISER, AGE, GENDER) if step in pack.networks},
+        DETECTOR: [pack.networks[name] for name in pack.detection.networks],
+        **{step: [pack.networks[step]] for step in (RECOGNISER, AGE, GENDER) if step in pack.networks},
     }
-    named = {step: f"{each.name}@{each.member.sha256[:8]}" for step, each in networks.items()}
+    named = {step: "+".join(map(_version, each)) for step, each in networks.items()}
     return {
         step: f"{pack.name}/{name}" for step, name in (named | {POSE: "landmarks", QUALITY: "chips"}).items()
     }
+
+
+def _version(network: Network) -> str:
+    return f"{network.name}@{network.member.sha256[:8]}"
 
 
 def timed(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> tuple[R, float]:

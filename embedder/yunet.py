@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from embedder.detector import Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.detector import SIDE, Faces, Floats, Pixels, to_canvas, to_faces
 from embedder.session import Session
 
 CELLS = (8, 16, 32)  # pixels of the image to a cell of each scale
@@ -15,11 +15,12 @@ OUTPUTS = [f"{kind}_{cell}" for cell in CELLS for kind in ("cls", "obj", "bbox",
 class YuNet:
     """A Detector, several times faster than CenterFace; its landmarks are looser."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, side: int = SIDE) -> None:
         self._session = Session(path, OUTPUTS)
+        self._side = side
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
-        canvas = to_canvas(pixels)
+        canvas = to_canvas(pixels, self._side)
         answers = [each[0] for each in self._session.run(cv2.dnn.blobFromImage(canvas.pixels, swapRB=True))]
         scales = [
             self._read(cell, canvas.pixels.shape[1], answers[4 * i : 4 * i + 4], min_score)

@@ -153,7 +153,7 @@ def _warn_of_others(pack: Pack, data: Path | None) -> None:
 
 def _licence(pack: Pack) -> str:
     """The licences of what a pack runs, in few words."""
-    idle = DETECTORS.keys() - {pack.detection.kind}
+    idle = DETECTORS.keys() - set(pack.detection.networks)
     return ", ".join(dict.fromkeys(each.licence for name, each in pack.networks.items() if name not in idle))
 
 

@@ -22,6 +22,7 @@ from embedder.pack import Pack, read_pack
 from embedder.pipeline import Pipeline
 from embedder.pool import Pool
 from embedder.preparation import prepare
+from embedder.refining import Refined
 from embedder.servicer import Embedder
 from embedder.yunet import YuNet
 from mien.v1 import errors_pb2
@@ -54,6 +55,11 @@ def centerface(networks: dict[str, Path]) -> Detector:
 @pytest.fixture(scope="session")
 def yunet(networks: dict[str, Path]) -> Detector:
     return YuNet(networks["yunet"])
+
+
+@pytest.fixture(scope="session")
+def refined(networks: dict[str, Path]) -> Detector:
+    return Refined(networks["yunet"], networks["centerface"])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Both detectors, on photographs."""
+"""The detectors of `open`, on photographs."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from tests.embedder.conftest import PHOTOGRAPHS
 from tests.photographs import photograph
 
 
-@pytest.fixture(params=["centerface", "yunet"])
+@pytest.fixture(params=["centerface", "yunet", "refined"])
 def detector(request: pytest.FixtureRequest) -> Detector:
     found: Detector = request.getfixturevalue(request.param)
     return found

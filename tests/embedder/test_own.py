@@ -81,7 +81,7 @@ def test_the_rest_is_that_of_open(tmp_path: Path) -> None:
     recogniser(tmp_path / "mine.onnx")
     pack, other = read_pack(pack_file(tmp_path)), read_pack("open")
     assert {name for name, each in pack.networks.items() if each != other.networks[name]} == {"recogniser"}
-    assert (pack.detection.kind, pack.detection.min_score) == ("centerface", 0.5)
+    assert (pack.detection.kind, pack.detection.min_score) == ("yunet+centerface", 0.5)
     assert pack.calibration == (1.2375747, 5.973354538)
     assert pack.detection.template[0].tolist() == [38.2946, 51.6963]
     told = pack_file(tmp_path, 'detector = "yunet"', "calibration = {threshold = 0.9, steepness = 7}")
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes | N
         ('recogniser = "mine.onnx"\nchip = "dlib150"\ndeviation = 0', "must be a positive number"),
         ('recogniser = "mine.onnx"\nchip = "dlib150"\ncolours = "cmyk"', "must be rgb or bgr"),
         ('recogniser = "mine.onnx"\nchip = "dlib150"\nname = "a b"', "must be a word"),
-        ('recogniser = "mine.onnx"\nchip = "dlib150"\ndetector = "scrfd"', "must be centerface or yunet"),
+        ('recogniser = "mine.onnx"\nchip = "dlib150"\ndetector = "scrfd"', "or centerface or yunet"),
         ('recogniser = "mine.onnx"\nchip = "dlib150"\ncalibration = {threshold = 1}', "both positive"),
         ('recogniser = "mine.onnx"\nchip = "arcface112"\noutput = "nix"', r"answers fc1: float \[N, 24\]"),
     ],

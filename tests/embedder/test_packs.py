@@ -30,7 +30,8 @@ def test_these_packs_come_with_mien() -> None:
 
 
 def test_every_part_of_a_pack_is_one_that_there_is(any_pack: Pack) -> None:
-    assert any_pack.detection.kind in set(DETECTORS) & set(any_pack.networks)
+    assert any_pack.detection.kind in DETECTORS
+    assert set(any_pack.detection.networks) <= set(any_pack.networks)
     assert any_pack.age is None or any_pack.age.answers in AGES
     assert any_pack.gender is None or any_pack.gender.answers in GENDERS
     assert set(any_pack.networks) <= {*DETECTORS, "recogniser", "age", "gender"}

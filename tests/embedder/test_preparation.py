@@ -27,7 +27,7 @@ def cache(networks: dict[str, Path], tmp_path: Path) -> Path:
 
 
 def test_the_open_pack_names_its_networks_and_their_licences(pack: Pack) -> None:
-    assert (pack.name, pack.detection.kind) == ("open", "centerface")
+    assert (pack.name, pack.detection.kind) == ("open", "yunet+centerface")
     assert set(pack.networks) == {"centerface", "yunet", "recogniser", "age", "gender"}
     assert {network.licence for network in pack.networks.values()} <= {"MIT", "CC0-1.0"}
     assert pack.detection.template.shape == (5, 2)

@@ -50,14 +50,14 @@ async def test_small_faces_do_not_count(embedder: EmbedderServiceStub, both: byt
         [[0, 0, 20, 900], [5, 5, 50, 60], [7, 7, 40, 50]], np.float32
     )  # the largest is too narrow
     faces = Faces(boxes, np.zeros((3, 5, 2), np.float32), np.ones(3, np.float32))
-    kept = chosen(faces, Search(max_faces=1, min_face_size=30), np.float32(1))
+    kept = chosen(faces, Search(max_faces=1, min_face_size=30))
     assert kept.boxes.tolist() == [boxes[1].tolist()]
 
 
-async def test_sizes_are_in_pixels_of_the_file_however_it_was_decoded(
+async def test_sizes_are_in_pixels_of_the_file_however_much_the_detector_shrinks_it(
     serving: Serving, portrait: Image.Image
 ) -> None:
-    large = saved(portrait.resize((portrait.width * 13, portrait.height * 13)))  # decoded at half its size
+    large = saved(portrait.resize((portrait.width * 13, portrait.height * 13)))
     async with serving(max_pixels=50_000_000) as stub:
         (face,) = (await stub.Analyze(pb.AnalyzeRequest(image=large))).faces
         for size, left in ((int(face.box.width), 1), (int(face.box.width) + 1, 0)):

@@ -24,7 +24,7 @@ from serving.faults import Overloaded
 from tests.embedder.conftest import saved, unread
 
 VERSIONS = {
-    "detector": "open/centerface@09189dea",
+    "detector": "open/yunet@8f2383e4+centerface@09189dea",
     "recogniser": "open/dlib@55533b28",
     "age": "open/age@4f9f0075",
     "gender": "open/gender@d4c4116c",

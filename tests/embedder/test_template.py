@@ -24,7 +24,8 @@ def test_a_template_moves_to_other_chips_as_dlib_has_it() -> None:
         assert np.abs(reframed(np.array(ON_CHIP), Frame(150, 0.25), frame) - expected).max() < 1e-3
 
 
-def test_the_templates_of_age_and_gender_are_those_that_were_measured(pack: Pack) -> None:
+def test_the_templates_of_age_and_gender_are_those_that_were_measured() -> None:
+    pack = read_pack("open", "centerface")
     assert pack.age
     assert pack.gender
     expected = [(18.731, 18.977), (44.354, 18.977), (31.543, 33.639), (20.562, 44.388), (42.524, 44.388)]
@@ -36,4 +37,4 @@ def test_the_templates_of_age_and_gender_are_those_that_were_measured(pack: Pack
 @pytest.mark.parametrize("name", ["age", "gender"])
 def test_each_detector_has_templates_of_its_own(pack: Pack, name: str) -> None:
     moved = getattr(read_pack("open", "yunet"), name).template - getattr(pack, name).template
-    assert 0.1 < np.abs(moved).max() < 1
+    assert 0.1 < np.abs(moved).max() < 2
