@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from embedder.aligner import Aligner
 from embedder.detector import Detector, Faces, Pixels
 from embedder.images import Image, decode
 from embedder.pose import Pose, to_pose
 from embedder.quality import Quality, to_quality
 from embedder.search import Search, chosen, whole
 from embedder.stage import Stage
-from embedder.steps import DETECTOR, POSE, QUALITY, RECOGNISER, Step, timed
+from embedder.steps import ALIGNER, DETECTOR, POSE, QUALITY, RECOGNISER, Step, timed
 
 
 class Cut(NamedTuple):
@@ -34,8 +35,11 @@ class Found(NamedTuple):
 class Finder:
     """Looks for faces with `detector`, which score `min_score` unless a search says otherwise."""
 
-    def __init__(self, detector: Detector, min_score: float, max_pixels: int) -> None:
+    def __init__(
+        self, detector: Detector, aligner: Aligner | None, min_score: float, max_pixels: int
+    ) -> None:
         self._detector = detector
+        self._aligner = aligner
         self._min_score = min_score
         self._max_pixels = max_pixels
 
@@ -49,9 +53,13 @@ class Finder:
         image = decode(data, self._max_pixels)
         faces, steps = self._faces(image, search)
         faces = chosen(faces, search)
+        points = faces.landmarks
+        if self._aligner and len(points) and any(stage.by_points for stage in stages):
+            points, seconds = timed(self._aligner.points, image.pixels, points)
+            steps.append(Step(ALIGNER, seconds))
         cuts = {}
         for stage in stages if len(faces.scores) else []:
-            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces))
+            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces, points))
         turned: list[Pose | None] = []
         if poses and len(faces.landmarks):
             turned, seconds = timed(_poses, image, faces)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from embedder.age import Age, to_age, to_one_age
+from embedder.aligner import Aligner
 from embedder.attributes import AttributeNetwork
 from embedder.centerface import CenterFace
+from embedder.chips import By
 from embedder.detector import Detector, Floats, Pixels
 from embedder.gender import Gender, to_gender, to_likelier
 from embedder.pack import Attribute, Pack
@@ -39,13 +41,14 @@ class Reader(NamedTuple, Generic[Out]):
     template: npt.NDArray[np.float64]  # (points, 2): where points of a face lie on a chip, in pixels
     chip_size: int  # width and height, in pixels
     look: Callable[[Sequence[Pixels]], list[Out]]  # may run in several threads at once
-    of_box: bool = False  # the points are the corners of the square around its box; else its landmarks
+    by: By = By.LANDMARKS  # which points
 
 
 class Networks(NamedTuple):
     """What a pipeline runs. Without a network for it, an age or a gender cannot be told."""
 
     detector: Detector
+    aligner: Aligner | None  # if faces are cut by the points it places
     recogniser: Reader[Floats]
     age: Reader[Age] | None
     gender: Reader[Gender] | None
@@ -57,7 +60,8 @@ def load(pack: Pack, files: dict[str, Path]) -> Networks:
     embed = Recogniser(files["recogniser"]).embed
     return Networks(
         DETECTORS[detection.kind](*(files[name] for name in detection.networks)),
-        Reader(pack.detection.template, pack.chip_size, embed),
+        Aligner(files["predictor"], pack.aligning) if pack.aligning else None,
+        Reader(pack.detection.template, pack.chip_size, embed, pack.detection.by),
         _attribute(files["age"], pack.age, AGES) if pack.age else None,
         _attribute(files["gender"], pack.gender, GENDERS) if pack.gender else None,
     )
@@ -65,4 +69,4 @@ def load(pack: Pack, files: dict[str, Path]) -> Networks:
 
 def _attribute(path: Path, takes: Attribute, reads: dict[str, Callable[[Floats], Out]]) -> Reader[Out]:
     look = AttributeNetwork(path, takes, reads[takes.answers]).look
-    return Reader(takes.template, takes.chip_size, look, takes.of_box)
+    return Reader(takes.template, takes.chip_size, look, takes.by)

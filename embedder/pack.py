@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedder.chips import read_chip
+from embedder.chips import By, read_box, read_chip
 from embedder.conversion.intake import Intake
 from embedder.fetching.sources import Archive, Download, Folder, Member, Source
 from embedder.own import completed
@@ -48,12 +48,20 @@ class Detection(NamedTuple):
 
     kind: str  # "centerface", "scrfd", "yunet" or "yunet+centerface": the names of its networks too
     min_score: float  # what scores lower is no face, unless the caller says otherwise; in [0, 1]
-    template: npt.NDArray[np.float64]  # (5, 2): where the landmarks of a face lie on a chip, in pixels
+    template: npt.NDArray[np.float64]  # (5, 2): where the points of a face lie on a chip, in pixels
+    by: By  # which points
 
     @property
     def networks(self) -> list[str]:
         """The names of the networks that do it together."""
         return self.kind.split("+")
+
+
+class Aligning(NamedTuple):
+    """How dlib's predictor is told where a face is, by the landmarks that a detector finds."""
+
+    template: npt.NDArray[np.float64]  # (5, 2): where they lie on a chip, in pixels
+    box: tuple[float, float, float]  # left, top and width of the face's box there
 
 
 class Attribute(NamedTuple):
@@ -66,7 +74,7 @@ class Attribute(NamedTuple):
     template: npt.NDArray[np.float64]  # (points, 2): as that of the detection, but on these chips
     mean: tuple[float, float, float]  # of red, green and blue, in [0, 255]
     deviation: float
-    of_box: bool = False  # the template is of the corners of the square around the box, not of landmarks
+    by: By = By.LANDMARKS  # what the template is of
     answers: str = "beliefs"  # how to read it: a name of embedder.networks
 
 
@@ -81,8 +89,10 @@ class Pack:
     calibration: Calibration
     age: Attribute | None  # of the network "age": what it says of how old a face looks
     gender: Attribute | None  # of the network "gender": what it says of how female and male a face looks
-    networks: dict[str, Network]  # by their names: those of detectors, "recogniser", "age", "gender"
+    # By their names: those of detectors, "predictor", "recogniser", "age", "gender".
+    networks: dict[str, Network]
     terms: Terms | None = None  # None: whoever has the pack may use it
+    aligning: Aligning | None = None  # of the network "predictor"; None: faces are cut by landmarks
 
 
 def known_packs() -> list[str]:
@@ -110,12 +120,15 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
     # Two that have to agree may each be less strict.
     min_score = min(networks[each]["min_score"] for each in kind.split("+"))
     recogniser = networks["recogniser"]
-    chip = read_chip(recogniser["chip"], kind)
-    attributes = {key: _attribute(networks[key], kind) for key in ("age", "gender") if key in networks}
+    placed = "predictor" in networks
+    chip = read_chip(recogniser["chip"], kind, placed=placed)
+    attributes = {
+        key: _attribute(networks[key], kind, placed) for key in ("age", "gender") if key in networks
+    }
     archives = {key: _source(value) for key, value in told.get("archives", {}).items()}
     return Pack(
         name=told["name"],
-        detection=Detection(kind, min_score, chip.template),
+        detection=Detection(kind, min_score, chip.template, chip.by),
         chip_size=chip.size,
         dimension=recogniser["dimension"],
         calibration=Calibration(**told["calibration"]),
@@ -123,6 +136,7 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
         gender=attributes.get("gender"),
         networks={key: _network(key, value, archives) for key, value in networks.items()},
         terms=Terms(**told["terms"]) if "terms" in told else None,
+        aligning=_aligning(networks["predictor"], kind) if placed else None,
     )
 
 
@@ -130,10 +144,14 @@ def _tables(name: str) -> dict[str, Any]:
     return tomllib.loads((files("embedder") / f"packs/{name}.toml").read_text())
 
 
-def _attribute(told: dict[str, Any], detector: str) -> Attribute:
-    chip = read_chip(told["chip"], detector)
+def _aligning(told: dict[str, Any], detector: str) -> Aligning:
+    return Aligning(read_chip(told["chip"], detector).template, read_box(told["chip"]))
+
+
+def _attribute(told: dict[str, Any], detector: str, placed: bool) -> Attribute:
+    chip = read_chip(told["chip"], detector, placed=placed)
     answers = told.get("answers", "beliefs")
-    return Attribute(chip.size, chip.template, _colours(told), told["deviation"], chip.of_box, answers)
+    return Attribute(chip.size, chip.template, _colours(told), told["deviation"], chip.by, answers)
 
 
 def _network(key: str, told: dict[str, Any], archives: dict[str, Source]) -> Network:

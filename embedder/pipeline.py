@@ -60,7 +60,7 @@ class Pipeline:
     ) -> None:
         self.pack = pack
         self._detector = networks.detector
-        self._finder = Finder(networks.detector, pack.detection.min_score, max_pixels)
+        self._finder = Finder(networks.detector, networks.aligner, pack.detection.min_score, max_pixels)
         self._recogniser = Stage(RECOGNISER, networks.recogniser, max_delay, metrics)
         self._age = Stage(AGE, networks.age, max_delay, metrics) if networks.age else None
         self._gender = Stage(GENDER, networks.gender, max_delay, metrics) if networks.gender else None
@@ -142,7 +142,7 @@ class Pipeline:
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
         for stage in _present(self._recogniser, self._age, self._gender):
-            await stage.answer(stage.cut(image, whole(image)))
+            await stage.answer(stage.cut(image, whole(image), whole(image).landmarks))
 
 
 async def _answers(stage: Stage[Out] | None, found: Found, steps: list[Step]) -> list[Out]:

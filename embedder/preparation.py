@@ -64,4 +64,5 @@ def _converted(name: str, network: Network, source: Path, cache: Path, progress:
 def _target(name: str, network: Network, cache: Path) -> Path:
     """Where a network lies once it is converted: in another place if it were converted in another way."""
     how = f"-{hashlib.sha256(repr(network.intake).encode()).hexdigest()[:8]}" if network.intake else ""
-    return cache / "converted" / f"{name}-{network.member.sha256[:16]}{how}-v{CONVERSION}.onnx"
+    ending = "npz" if network.conversion == "predictor" else "onnx"
+    return cache / "converted" / f"{name}-{network.member.sha256[:16]}{how}-v{CONVERSION}.{ending}"

@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 
 from embedder.alignment import align, fit
 from embedder.batcher import Answers, Batcher
-from embedder.detector import Faces, Pixels
+from embedder.chips import By
+from embedder.detector import Faces, Floats, Pixels
 from embedder.metrics import Metrics
 from embedder.networks import Reader
 from embedder.template import squares
@@ -27,12 +28,24 @@ class Stage(Generic[Out]):
             metrics.queue(name), max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay
         )
 
-    def cut(self, pixels: Pixels, faces: Faces) -> list[Pixels]:
-        """A chip for each face; of an image that was taken for one, and has no landmarks, all of it."""
+    @property
+    def by_points(self) -> bool:
+        """Whether faces are cut by the points that an aligner places."""
+        return self._reader.by is By.POINTS
+
+    def cut(self, pixels: Pixels, faces: Faces, points: Floats) -> list[Pixels]:
+        """A chip for each face; of an image that was taken for one, and has no landmarks, all of it.
+
+        `points`, (n, 5, 2), are those of an aligner, if the network wants them.
+        """
         reader = self._reader
         if not len(faces.landmarks):
             return [fit(pixels, reader.chip_size)]
-        points = squares(faces.boxes) if reader.of_box else faces.landmarks
+        match reader.by:
+            case By.BOX:
+                points = squares(faces.boxes)
+            case By.LANDMARKS:
+                points = faces.landmarks
         return [align(pixels, each, reader.template, reader.chip_size) for each in points]
 
     async def answer(self, chips: Sequence[Pixels], line: Hashable = None) -> Answers[Out]:

@@ -56,7 +56,8 @@ def timed(answers: Sequence[Answer], steps: Iterable[Step], options: Options) ->
     if options.status:
         for answer in answers:
             for step in steps:
-                setattr(answer.execution_time, _PLUGINS[step.name], rounded(step.milliseconds / len(answers)))
+                if name := _PLUGINS.get(step.name):
+                    setattr(answer.execution_time, name, rounded(step.milliseconds / len(answers)))
     return list(answers)
 
 

@@ -53,7 +53,7 @@ class Network(NamedTuple):
 
 def read(data: bytes) -> Network:
     """The network of a `loss_metric` file. Raises ValueError if it is not one, or not to its last byte."""
-    file = _File(data)
+    file = File(data)
     file.expect(1, "loss_metric_2")
     file.number(), file.number()  # margin and distance threshold: for training alone
     versions = [file.integer()]
@@ -69,7 +69,7 @@ def read(data: bytes) -> Network:
     return Network(mean, size, layers)
 
 
-class _File:
+class File:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.at = 0

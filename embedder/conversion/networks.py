@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from embedder.conversion import dlib_format, dlib_onnx
+from embedder.conversion import dlib_format, dlib_onnx, dlib_shapes
 from embedder.conversion.agreement import require_agreement
 from embedder.conversion.batches import batched
 from embedder.conversion.intake import Intake
@@ -22,7 +22,9 @@ def convert(kind: str, source: Path, target: Path, intake: Intake | None = None)
 
     With an intake it is a recogniser that is to take chips. Raises PackInvalid.
     """
-    if intake:
+    if kind == "predictor":
+        dlib_shapes.convert(source, target)
+    elif intake:
         onnx.save(taking_chips(source, intake), target)
         require_agreement(source, target, intake)
     else:

@@ -58,11 +58,12 @@ async def test_what_the_pack_has_no_network_for_is_left_out(
     async with serving(pack=without, networks=loaded._replace(age=None)) as stub:
         request = pb.AnalyzeRequest(image=saved(portrait), outputs=(AGE, GENDER))
         answer = await stub.Analyze(request)
-        assert [step.name for step in answer.steps] == ["detector", "gender"]
+        assert [step.name for step in answer.steps] == ["detector", "aligner", "gender"]
         assert answer.faces[0].HasField("gender")
         assert not answer.faces[0].HasField("age")
         steps = (await stub.GetModel(pb.GetModelRequest())).steps
-        assert [step.name for step in steps] == ["detector", "recogniser", "gender", "pose"]
+        names = ["detector", "aligner", "recogniser", "gender", "pose", "quality"]
+        assert [step.name for step in steps] == names
 
 
 async def test_faces_of_calls_at_once_are_told_as_alone(embedder: EmbedderServiceStub) -> None:

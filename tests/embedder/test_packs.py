@@ -34,7 +34,7 @@ def test_every_part_of_a_pack_is_one_that_there_is(any_pack: Pack) -> None:
     assert set(any_pack.detection.networks) <= set(any_pack.networks)
     assert any_pack.age is None or any_pack.age.answers in AGES
     assert any_pack.gender is None or any_pack.gender.answers in GENDERS
-    assert set(any_pack.networks) <= {*DETECTORS, "recogniser", "age", "gender"}
+    assert set(any_pack.networks) <= {*DETECTORS, "predictor", "recogniser", "age", "gender"}
     assert (any_pack.chip_size, any_pack.dimension) in {(150, 128), (112, 128), (112, 512)}
     assert any_pack.detection.template.shape == (5, 2)
 

@@ -70,6 +70,6 @@ async def test_an_embedder_tells_it_and_how_long_it_took(embedder: Any, portrait
     assert face.quality.value == min(parts) > 0.3
     assert not face.embedding
     assert not face.chip
-    assert [step.name for step in answer.steps] == ["detector", "quality"]
+    assert [step.name for step in answer.steps] == ["detector", "aligner", "quality"]
     request.whole_image = True
     assert (await embedder.Analyze(request)).faces[0].quality.frontality == 1

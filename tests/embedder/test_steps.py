@@ -25,6 +25,7 @@ from tests.embedder.conftest import saved, unread
 
 VERSIONS = {
     "detector": "open/yunet@8f2383e4+centerface@09189dea",
+    "aligner": "open/dlib5@c4b1e980",
     "recogniser": "open/dlib@55533b28",
     "age": "open/age@4f9f0075",
     "gender": "open/gender@d4c4116c",
@@ -52,7 +53,8 @@ async def test_steps_are_those_that_were_done_in_their_order(
     for names in ((), ("pose", "recogniser"), ("gender", "age"), tuple(OUTPUTS)):
         request = pb.AnalyzeRequest(image=saved(portrait), outputs=[OUTPUTS[name] for name in names])
         steps = (await embedder.Analyze(request)).steps
-        expected = [name for name in VERSIONS if name in ("detector", *names)]
+        aligned = ["aligner"] if {"recogniser", "age", "gender"} & set(names) else []
+        expected = [name for name in VERSIONS if name in ("detector", *aligned, *names)]
         assert [(step.name, step.version) for step in steps] == [(name, VERSIONS[name]) for name in expected]
         assert all(0 < step.milliseconds < 10_000 for step in steps)
 
@@ -61,7 +63,7 @@ async def test_a_chip_alone_is_not_the_recognisers_work(
     embedder: EmbedderServiceStub, portrait: Image.Image
 ) -> None:
     request = pb.AnalyzeRequest(image=saved(portrait), outputs=[face_pb2.FACE_OUTPUT_CHIP])
-    assert [step.name for step in (await embedder.Analyze(request)).steps] == ["detector"]
+    assert [step.name for step in (await embedder.Analyze(request)).steps] == ["detector", "aligner"]
 
 
 async def test_without_a_face_there_is_nothing_more_to_do(embedder: EmbedderServiceStub) -> None:
