@@ -145,7 +145,7 @@ def test_a_choice_is_remembered_with_the_data(home: Path, cache: Path, tmp_path:
     assert "mien up serves mine@" in done.stdout
     rows = listed(*told)
     assert [name for name, row in rows.items() if row["in_use"]] == [str(home / "mine.toml")]
-    assert rows[str(home / "mine.toml")]["licence"] == "MIT, your own, CC0-1.0"
+    assert rows[str(home / "mine.toml")]["licence"] == "MIT, CC0-1.0, your own"
     assert "mine@" in mien("models", "check", *told).stdout
     assert listed("--data", str(tmp_path / "other"))["open"]["in_use"]
     (home / "mine.toml").rename(home / "gone.toml")
