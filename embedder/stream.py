@@ -31,19 +31,15 @@ async def embedded(
     async def answer(request: pb.EmbedRequest, faces: int) -> None:
         answers.put_nowait((await _answered(pipeline, request, line, metrics), faces))
 
-    async def read(group: asyncio.TaskGroup) -> None:
-        async for request in requests:
-            faces = min(WINDOW, max(1, _count(request, pipeline.pack.chip_size)))
-            await window.enter(faces)
-            group.create_task(answer(request, faces))
-
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
-            await read(group)
-        answers.put_nowait(None)
+            async for request in requests:
+                faces = min(WINDOW, max(1, _count(request, pipeline.pack.chip_size)))
+                await window.enter(faces)
+                group.create_task(answer(request, faces))
 
     working = asyncio.create_task(work())
-    working.add_done_callback(lambda _: answers.put_nowait(None))  # also when it fails
+    working.add_done_callback(lambda _: answers.put_nowait(None))  # behind all answers; also when it fails
     try:
         while (done := await answers.get()) is not None:
             response, faces = done

@@ -25,11 +25,16 @@ def to_status(fault: faults.Fault) -> status_pb2.Status:
 
 def from_status(status: status_pb2.Status) -> faults.Fault | None:
     """The fault another service of the mesh answered, to be raised on; None if it is not one of ours."""
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     for detail in status.details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN and (kind := _KINDS.get(info.reason)):
-            return kind(status.message, **info.metadata)
-    return None
+        for each in (info, retry):
+            detail.Unpack(each)
+    if info.domain != DOMAIN or info.reason not in _KINDS:
+        return None
+    fault = _KINDS[info.reason](status.message, **info.metadata)
+    if isinstance(fault, faults.Overloaded) and retry.HasField("retry_delay"):
+        fault.retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+    return fault
 
 
 _KINDS = {

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embedder.conversion.dlib_format import File
+from embedder.predictor import DEPTH
 
 # Nodes of a tree that ask, and leaves: what all of our predictor's trees have.
-DEPTH = 4
 SPLITS, LEAVES = 2**DEPTH - 1, 2**DEPTH
 
 

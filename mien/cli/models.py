@@ -24,8 +24,6 @@ from embedder.terms import accept, accepted
 from mien.cli.plainly import CommandError
 from mien.launcher.folder import Folder, default_folder
 
-NOW_ENROLLED = "Recognition there is refused (MODEL_MISMATCH) for as long as this pack serves."
-
 
 class _Row(NamedTuple):
     name: str  # as commands call the pack
@@ -143,7 +141,8 @@ def _warn_of_others(pack: Pack, data: Path | None) -> None:
 
     others = in_database(data, lambda connection: enrolled_otherwise(connection, pack.name))
     if others:
-        print(f"\nThese galleries were enrolled with another model. {NOW_ENROLLED}")
+        print("\nThese galleries were enrolled with another model. Recognition in them is refused")
+        print("(MODEL_MISMATCH) for as long as this pack serves.")
         for each in others:
             print(
                 f"  {each.service}: {each.faces} {'face' if each.faces == 1 else 'faces'}, with {each.model}"

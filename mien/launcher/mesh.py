@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from embedder.pack import DEFAULT
 from mien.launcher import gateway
 from mien.launcher.folder import Folder
 from mien.launcher.gateway import Address, Places
@@ -42,7 +43,7 @@ class Plan:
     classifiers: int = 1
     database_url: str | None = None  # None: a Postgres of our own
     max_request: int = MAX_REQUEST  # bytes
-    pack: str = "open"  # the model pack: a name, or the path of a file
+    pack: str = DEFAULT  # the model pack: a name, or the path of a file
 
 
 class Mesh:
