@@ -43,7 +43,7 @@ def main() -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of strange files: their senders are told enough
     try:
-        pack = read_pack(settings.pack)
+        pack = read_pack(settings.pack, flip=bool(settings.flip))
         files = prepare(pack, settings.cache or default_cache(), Logged())
         uvloop.run(run(settings, pack, files))
     except PackError as error:
@@ -59,7 +59,9 @@ async def run(settings: Settings, pack: Pack, files: dict[str, Path]) -> None:
     ProcessCollector(registry=registry)
     calls, metrics = CallMetrics(registry), Metrics(registry)
     pool = Pool(threads, settings.queue, metrics)
-    pipeline = Pipeline(pack, load(pack, files), pool, metrics, settings.max_pixels, settings.delay)
+    pipeline = Pipeline(
+        pack, load(pack, files, settings.precision), pool, metrics, settings.max_pixels, settings.delay
+    )
     with scraped(registry, settings.metrics):
         await serve(
             settings.listen,

@@ -15,9 +15,12 @@ from embedder.chips import By
 from embedder.detector import Detector, Floats, Pixels
 from embedder.gender import Gender, to_gender, to_likelier
 from embedder.pack import Attribute, Pack
+from embedder.precision import choose
+from embedder.preparation import IN_INT8
 from embedder.recogniser import Recogniser
 from embedder.refining import Refined
 from embedder.scrfd import SCRFD
+from embedder.settings import FLOAT32
 from embedder.yunet import YuNet
 
 Out = TypeVar("Out")
@@ -54,10 +57,11 @@ class Networks(NamedTuple):
     gender: Reader[Gender] | None
 
 
-def load(pack: Pack, files: dict[str, Path]) -> Networks:
-    """The networks of `pack`, out of the files that `prepare` answered."""
+def load(pack: Pack, files: dict[str, Path], precision: str = FLOAT32) -> Networks:
+    """The networks of `pack`, out of the files that `prepare` answered. Raises PrecisionUnusable."""
     detection = pack.detection
-    embed = Recogniser(files["recogniser"]).embed
+    session = choose(files["recogniser"], files.get(IN_INT8), precision, pack.chip_size)
+    embed = Recogniser(session, flip=pack.flip).embed
     return Networks(
         DETECTORS[detection.kind](*(files[name] for name in detection.networks)),
         Aligner(files["predictor"], pack.aligning) if pack.aligning else None,

@@ -1,7 +1,7 @@
 """A model pack: networks that belong together, where they come from, how their answers are to be read."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,7 @@ class Network(NamedTuple):
     licence: str  # its SPDX name, or a few words
     conversion: str | None  # a kind of embedder.conversion; None: used as it is
     intake: Intake | None = None  # of a recogniser that is converted by the kind "chips"
+    ranges: str | None = None  # the file that embedder.conversion.ranges reads; None: there is no int8 of it
 
 
 class Detection(NamedTuple):
@@ -93,6 +94,7 @@ class Pack:
     networks: dict[str, Network]
     terms: Terms | None = None  # None: whoever has the pack may use it
     aligning: Aligning | None = None  # of the network "predictor"; None: faces are cut by landmarks
+    flip: bool = False  # an embedding is the middle between those of a face and of its mirror image
 
 
 def known_packs() -> list[str]:
@@ -101,9 +103,10 @@ def known_packs() -> list[str]:
     return sorted(set(found) - {"samples"})
 
 
-def read_pack(name: str, detector: str | None = None) -> Pack:
+def read_pack(name: str, detector: str | None = None, *, flip: bool = False) -> Pack:
     """The pack of this name or in this file, with `detector` in place of its own if one is named.
 
+    With `flip` it is another model: its embeddings do not compare with those of the pack as it is.
     Raises PackUnknown, and PackInvalid for a file of the user's own.
     """
     if name.endswith(".toml"):
@@ -126,7 +129,7 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
         key: _attribute(networks[key], kind, placed) for key in ("age", "gender") if key in networks
     }
     archives = {key: _source(value) for key, value in told.get("archives", {}).items()}
-    return Pack(
+    as_it_is = Pack(
         name=told["name"],
         detection=Detection(kind, min_score, chip.template, chip.by),
         chip_size=chip.size,
@@ -138,6 +141,12 @@ def read_pack(name: str, detector: str | None = None) -> Pack:
         terms=Terms(**told["terms"]) if "terms" in told else None,
         aligning=_aligning(networks["predictor"], kind) if placed else None,
     )
+    return _flipped(as_it_is, recogniser) if flip else as_it_is
+
+
+def _flipped(pack: Pack, told: dict[str, Any]) -> Pack:
+    calibration = Calibration(**told["flipped"]) if "flipped" in told else pack.calibration
+    return replace(pack, name=f"{pack.name}+flip", calibration=calibration, flip=True)
 
 
 def _tables(name: str) -> dict[str, Any]:
@@ -163,9 +172,8 @@ def _network(key: str, told: dict[str, Any], archives: dict[str, Source]) -> Net
         blue_first = told.get("colours") == "bgr"
         size = read_chip(told["chip"]).size
         intake = Intake(size, _colours(told), told["deviation"], blue_first, told.get("output"))
-    return Network(
-        told.get("name", key), source, Member(path, told["sha256"]), told["licence"], conversion, intake
-    )
+    member, ranges = Member(path, told["sha256"]), told.get("ranges")
+    return Network(told.get("name", key), source, member, told["licence"], conversion, intake, ranges)
 
 
 def _source(told: dict[str, Any]) -> Source:

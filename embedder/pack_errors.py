@@ -15,3 +15,7 @@ class PackInvalid(PackError):
 
 class TermsNotAccepted(PackError):
     """The networks of the pack come with terms that nobody here has accepted yet."""
+
+
+class PrecisionUnusable(PackError):
+    """The recogniser of the pack cannot compute as it should, or not on this machine."""

@@ -34,6 +34,10 @@ class Session:
         self._input = self._session.get_inputs()[0].name
         self._outputs = outputs and list(outputs)
 
+    @property
+    def on_cpu(self) -> bool:
+        return bool(self._session.get_providers()[0] == "CPUExecutionProvider")
+
     def run(self, images: npt.NDArray[np.generic]) -> list[npt.NDArray[np.float32]]:
         """The named outputs, or all in the network's order, for a batch as the network takes it."""
         answers: list[npt.NDArray[np.float32]] = self._session.run(self._outputs, {self._input: images})

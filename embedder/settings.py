@@ -6,6 +6,8 @@ from pathlib import Path
 from serving.limits import MAX_REQUEST
 from serving.settings import SettingsError, setting
 
+AUTO, FLOAT32, INT8 = PRECISIONS = ("auto", "float32", "int8")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -19,6 +21,16 @@ class Settings:
     )
     threads: int | None = setting(
         "EMBEDDER_THREADS", "images worked on at once; as many as this process has CPU cores if unset", None
+    )
+    precision: str = setting(
+        "EMBEDDER_PRECISION",
+        "what the recogniser computes in: float32, int8, or auto, which measures at start what is quicker",
+        AUTO,
+    )
+    flip: int = setting(
+        "EMBEDDER_FLIP",
+        "1: embed the mirror image of each face too, and take the middle; this is another model",
+        0,
     )
     queue: int = setting("EMBEDDER_QUEUE", "images that may wait; more are refused as OVERLOADED", 64)
     delay: float = setting(
@@ -51,3 +63,9 @@ class Settings:
             if field.name in least and value is not None and value < least[field.name]:
                 name = field.metadata["name"]
                 raise SettingsError(f"{name}={value} is too small: at least {least[field.name]}")
+        for name, value, known in (
+            ("EMBEDDER_PRECISION", self.precision, PRECISIONS),
+            ("EMBEDDER_FLIP", self.flip, (0, 1)),
+        ):
+            if value not in known:
+                raise SettingsError(f"{name}={value} is not known; there are {', '.join(map(str, known))}")

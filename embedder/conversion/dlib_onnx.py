@@ -19,9 +19,22 @@ def to_onnx(network: Network) -> onnx.ModelProto:
     An embedding is what dlib computes: not of norm 1.
     """
     graph = _Graph(network)
-    for before, layer in pairwise([Relu(), *network.layers]):
+    for before, layer in pairwise([Relu(), *_folded(network.layers)]):
         graph.add(before, layer)
     return graph.finished()
+
+
+def _folded(layers: list[Layer]) -> list[Layer]:
+    """The same with what affine layers do done by the convolutions before them."""
+    folded: list[Layer] = []
+    for layer in layers:
+        match folded[-1:], layer:
+            case [Convolution(filters, bias, stride, padding)], Affine(gamma, beta):
+                scaled = filters * gamma.reshape(-1, 1, 1, 1)
+                folded[-1] = Convolution(scaled, bias * gamma + beta, stride, padding)
+            case _:
+                folded.append(layer)
+    return folded
 
 
 class _Graph:
@@ -51,9 +64,8 @@ class _Graph:
                 weights = (self._constant(filters), self._constant(bias))
                 how = {"strides": [stride] * 2, "pads": [padding] * 4}
                 self._last = self._node("Conv", self._last, *weights, shape=shape, **how)
-            case Affine(gamma, beta):
-                scaled = self._node("Mul", self._last, self._constant(gamma.reshape(1, -1, 1, 1)))
-                self._last = self._node("Add", scaled, self._constant(beta.reshape(1, -1, 1, 1)))
+            case Affine():
+                raise ValueError("an affine layer comes after something else than a convolution")
             case Relu():
                 self._last = self._node("Relu", self._last)
             case Add():

@@ -52,14 +52,26 @@ def test_it_serves_when_it_is_warm_and_ends_when_told(start: Start, portrait: Im
     address = f"127.0.0.1:{free_port()}"
     process = start(EMBEDDER_LISTEN=address, EMBEDDER_THREADS="1")
     assert process.stderr
-    log = process.stderr.readline()
-    assert "serving on" in log
+    log = [process.stderr.readline() for _ in range(2)]
+    assert "the recogniser computes in " in log[0]
+    assert "serving on" in log[1]
     assert is_serving(address)
     with grpc.insecure_channel(address) as channel:
         answer = EmbedderServiceStub(channel).Analyze(pb.AnalyzeRequest(image=saved(portrait)), timeout=10)
     assert len(answer.faces) == 1
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_it_serves_what_its_settings_ask_for(start: Start, portrait: Image.Image) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    process = start(EMBEDDER_LISTEN=address, EMBEDDER_PRECISION="int8", EMBEDDER_FLIP="1")
+    assert process.stderr
+    assert "the recogniser computes in int8: float32 " in process.stderr.readline()
+    assert "serving on" in process.stderr.readline()
+    with grpc.insecure_channel(address) as channel:
+        answer = EmbedderServiceStub(channel).Analyze(pb.AnalyzeRequest(image=saved(portrait)), timeout=10)
+    assert answer.model.name == "open+flip"
 
 
 def test_nothing_is_reported_to_the_makers_of_the_libraries(
@@ -83,6 +95,11 @@ def test_nothing_is_reported_to_the_makers_of_the_libraries(
         ({"EMBEDDER_THREDS": "2"}, "EMBEDDER_THREDS: no such setting"),
         ({"EMBEDDER_THREADS": "two"}, "EMBEDDER_THREADS='two'"),
         ({"EMBEDDER_THREADS": "0"}, "EMBEDDER_THREADS=0 is too small: at least 1"),
+        (
+            {"EMBEDDER_PRECISION": "int4"},
+            "EMBEDDER_PRECISION=int4 is not known; there are auto, float32, int8",
+        ),
+        ({"EMBEDDER_FLIP": "2"}, "EMBEDDER_FLIP=2 is not known; there are 0, 1"),
         ({"EMBEDDER_QUEUE": "-1"}, "EMBEDDER_QUEUE=-1 is too small: at least 0"),
         ({"EMBEDDER_LISTEN": "nowhere:1:2"}, "cannot listen on nowhere:1:2"),
         ({"MIEN_CACHE": "/proc/nowhere"}, "MIEN_CACHE names another folder"),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import grpc
 import httpx
-import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -61,9 +60,8 @@ def stub(embedder: Running) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def large() -> bytes:
-    """A file that takes its time: nothing to see on it, and much of it."""
-    pixels = np.random.default_rng(1).integers(0, 256, (3000, 4000, 3), np.uint8)
-    return saved(Image.fromarray(pixels), quality=90)
+    """A file that is sent in no time and takes its time: nothing to see on it, much of it, in many scans."""
+    return saved(Image.new("RGB", (7000, 7000), "grey"), progressive=True)
 
 
 def test_an_analysis_is_counted_by_its_steps(embedder: Running, stub: Any, portrait: Image.Image) -> None:
