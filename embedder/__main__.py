@@ -4,17 +4,17 @@ import os
 import signal
 import sys
 import warnings
-from pathlib import Path
 
 import cv2
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
+from embedder.device import CPU, DeviceUnusable, choose
 from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Logged
 from embedder.fetching.web import FetchError
 from embedder.metrics import Metrics
-from embedder.networks import load
+from embedder.networks import Networks, load
 from embedder.pack import Pack, read_pack
 from embedder.pack_errors import PackError
 from embedder.pipeline import Pipeline
@@ -44,24 +44,23 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of strange files: their senders are told enough
     try:
         pack = read_pack(settings.pack, flip=bool(settings.flip))
-        files = prepare(pack, settings.cache or default_cache(), Logged())
-        uvloop.run(run(settings, pack, files))
-    except PackError as error:
+        device = choose(settings.device)
+        files = prepare(pack, settings.cache or default_cache(), Logged(), gpu=device != CPU)
+        uvloop.run(run(settings, pack, load(pack, files, settings.precision, device)))
+    except (DeviceUnusable, PackError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(UNUSABLE) from None
     except (FetchError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
-async def run(settings: Settings, pack: Pack, files: dict[str, Path]) -> None:
+async def run(settings: Settings, pack: Pack, networks: Networks) -> None:
     threads = settings.threads or len(os.sched_getaffinity(0))
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     calls, metrics = CallMetrics(registry), Metrics(registry)
     pool = Pool(threads, settings.queue, metrics)
-    pipeline = Pipeline(
-        pack, load(pack, files, settings.precision), pool, metrics, settings.max_pixels, settings.delay
-    )
+    pipeline = Pipeline(pack, networks, pool, metrics, settings.max_pixels, settings.delay)
     with scraped(registry, settings.metrics):
         await serve(
             settings.listen,

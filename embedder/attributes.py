@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import cv2
 
 from embedder.detector import Floats, Pixels
+from embedder.device import CPU, Device
 from embedder.pack import Attribute
 from embedder.session import Session
 
@@ -16,8 +17,10 @@ Out = TypeVar("Out")
 class AttributeNetwork(Generic[Out]):
     """May be used from several threads at once. `read` makes sense of what it believes of one face."""
 
-    def __init__(self, path: Path, takes: Attribute, read: Callable[[Floats], Out]) -> None:
-        self._session = Session(path)
+    def __init__(
+        self, path: Path, takes: Attribute, read: Callable[[Floats], Out], device: Device = CPU
+    ) -> None:
+        self._session = Session(path, device=device)
         self._takes = takes
         self._read = read
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedder.detector import SIDE, Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.device import CPU, Device
 from embedder.session import Session
 
 CELL = 4  # pixels of the image to one of the heat map
@@ -18,8 +19,8 @@ CELL = 4  # pixels of the image to one of the heat map
 class CenterFace:
     """A Detector. Its landmarks are the closer ones, and hold to 60 degrees of rotation."""
 
-    def __init__(self, path: Path, side: int = SIDE) -> None:
-        self._session = Session(path, ["537", "538", "539", "540"])
+    def __init__(self, path: Path, side: int = SIDE, *, device: Device = CPU) -> None:
+        self._session = Session(path, ["537", "538", "539", "540"], device)
         self._side = side
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:

@@ -13,10 +13,10 @@ from embedder.attributes import AttributeNetwork
 from embedder.centerface import CenterFace
 from embedder.chips import By
 from embedder.detector import Detector, Floats, Pixels
+from embedder.device import CPU, Device
 from embedder.gender import Gender, to_gender, to_likelier
 from embedder.pack import Attribute, Pack
 from embedder.precision import choose
-from embedder.preparation import IN_INT8
 from embedder.recogniser import Recogniser
 from embedder.refining import Refined
 from embedder.scrfd import SCRFD
@@ -44,6 +44,7 @@ class Reader(NamedTuple, Generic[Out]):
     template: npt.NDArray[np.float64]  # (points, 2): where points of a face lie on a chip, in pixels
     chip_size: int  # width and height, in pixels
     look: Callable[[Sequence[Pixels]], list[Out]]  # may run in several threads at once
+    batches: Sequence[int]  # the sizes that batches of chips come in: `Device.batches`
     by: By = By.LANDMARKS  # which points
 
 
@@ -57,20 +58,25 @@ class Networks(NamedTuple):
     gender: Reader[Gender] | None
 
 
-def load(pack: Pack, files: dict[str, Path], precision: str = FLOAT32) -> Networks:
-    """The networks of `pack`, out of the files that `prepare` answered. Raises PrecisionUnusable."""
+def load(pack: Pack, files: dict[str, Path], precision: str = FLOAT32, device: Device = CPU) -> Networks:
+    """The networks of `pack`, out of the files that `prepare` answered for this device.
+
+    Raises DeviceUnusable and PrecisionUnusable.
+    """
     detection = pack.detection
-    session = choose(files["recogniser"], files.get(IN_INT8), precision, pack.chip_size)
+    session = choose(files, precision, pack.chip_size, device)
     embed = Recogniser(session, flip=pack.flip).embed
     return Networks(
-        DETECTORS[detection.kind](*(files[name] for name in detection.networks)),
+        DETECTORS[detection.kind](*(files[name] for name in detection.networks), device=device),
         Aligner(files["predictor"], pack.aligning) if pack.aligning else None,
-        Reader(pack.detection.template, pack.chip_size, embed, pack.detection.by),
-        _attribute(files["age"], pack.age, AGES) if pack.age else None,
-        _attribute(files["gender"], pack.gender, GENDERS) if pack.gender else None,
+        Reader(pack.detection.template, pack.chip_size, embed, device.batches, pack.detection.by),
+        _attribute(files["age"], pack.age, AGES, device) if pack.age else None,
+        _attribute(files["gender"], pack.gender, GENDERS, device) if pack.gender else None,
     )
 
 
-def _attribute(path: Path, takes: Attribute, reads: dict[str, Callable[[Floats], Out]]) -> Reader[Out]:
-    look = AttributeNetwork(path, takes, reads[takes.answers]).look
-    return Reader(takes.template, takes.chip_size, look, takes.by)
+def _attribute(
+    path: Path, takes: Attribute, reads: dict[str, Callable[[Floats], Out]], device: Device
+) -> Reader[Out]:
+    look = AttributeNetwork(path, takes, reads[takes.answers], device).look
+    return Reader(takes.template, takes.chip_size, look, device.batches, takes.by)

@@ -142,7 +142,9 @@ class Pipeline:
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
         for stage in _present(self._recogniser, self._age, self._gender):
-            await stage.answer(stage.cut(image, whole(image), whole(image).landmarks))
+            chips = stage.cut(image, whole(image), whole(image).landmarks)
+            for size in stage.batches:
+                await stage.answer(size * chips)
 
 
 async def _answers(stage: Stage[Out] | None, found: Found, steps: list[Step]) -> list[Out]:

@@ -16,12 +16,15 @@ from embedder.terms import require_accepted
 # then converted anew.
 CONVERSION = 2
 
-IN_INT8 = "recogniser in int8"  # what `prepare` calls that form of it
+# What `prepare` calls the smaller forms of it.
+IN_FLOAT16, IN_INT8 = "recogniser in float16", "recogniser in int8"
 
 
-def prepare(pack: Pack, cache: Path, progress: Progress = silent) -> dict[str, Path]:
-    """Fetches and converts what is not in `cache` yet: the file of each of `Pack.networks`, and IN_INT8's.
+def prepare(pack: Pack, cache: Path, progress: Progress = silent, *, gpu: bool = False) -> dict[str, Path]:
+    """Fetches and converts what is not in `cache` yet: the file of each of `Pack.networks`.
 
+    Of the recogniser also the form that may be quicker: for a GPU IN_FLOAT16, for a CPU IN_INT8 if the pack
+    has the ranges for it.
     Any number of processes may call it at once: one works, the others wait. Raises FetchError,
     TermsNotAccepted, and PackInvalid for a network of the user's own.
     """
@@ -34,7 +37,9 @@ def prepare(pack: Pack, cache: Path, progress: Progress = silent) -> dict[str, P
         members = [pack.networks[name].member for name in names]
         for name, file in zip(names, fetch(source, members, cache, progress), strict=True):
             ready[name] = _converted(name, pack.networks[name], file, cache, progress)
-    if ranges := pack.networks["recogniser"].ranges:
+    if gpu:
+        ready[IN_FLOAT16] = _halved(ready["recogniser"], cache, progress)
+    elif ranges := pack.networks["recogniser"].ranges:
         ready[IN_INT8] = _quantised(ranges, ready["recogniser"], cache, progress)
     return ready
 
@@ -74,6 +79,16 @@ def _quantised(ranges: str, source: Path, cache: Path, progress: Progress) -> Pa
 
     what = "rounding the recogniser to int8", source.stat().st_size
     return _made(_in_int8(source, ranges), make, cache, what, progress)
+
+
+def _halved(source: Path, cache: Path, progress: Progress) -> Path:
+    def make(new: Path) -> None:
+        from embedder.conversion.half import halve
+
+        halve(source, new)
+
+    what = "rounding the recogniser to float16", source.stat().st_size
+    return _made(source.with_stem(f"{source.stem}-float16"), make, cache, what, progress)
 
 
 def _made(

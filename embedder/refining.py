@@ -12,6 +12,7 @@ import numpy as np
 from embedder.alignment import align, similarity
 from embedder.centerface import CenterFace
 from embedder.detector import SIDE, Faces, Pixels, separate
+from embedder.device import CPU, Device
 from embedder.template import squares
 from embedder.yunet import YuNet
 
@@ -29,9 +30,11 @@ CORNERS = np.array([[0, 0], [REGION, 0], [0, REGION], [REGION, REGION]], np.floa
 class Refined:
     """A Detector. The boxes are YuNet's, the landmarks CenterFace's, and the score is the lower of both."""
 
-    def __init__(self, yunet: Path, centerface: Path, sides: Sequence[int] = SIDES) -> None:
-        self._finders = [YuNet(yunet, side) for side in sides]
-        self._placer = CenterFace(centerface)
+    def __init__(
+        self, yunet: Path, centerface: Path, sides: Sequence[int] = SIDES, *, device: Device = CPU
+    ) -> None:
+        self._finders = [YuNet(yunet, side, device=device) for side in sides]
+        self._placer = CenterFace(centerface, device=device)
         # The first run of a network takes its time, and would come with the first face only.
         self._placer.look(np.zeros((1, 3, REGION, REGION), np.float32), 1.0)
 

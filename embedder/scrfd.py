@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from embedder.detector import Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.device import CPU, Device
 from embedder.session import Session
 
 CELLS = (8, 16, 32)  # pixels of the image to a cell of each scale
@@ -19,8 +20,8 @@ MEAN, DEVIATION = 127.5, 128.0  # of each colour
 class SCRFD:
     """A Detector. Its landmarks lie as ArcFace's networks learnt to expect them."""
 
-    def __init__(self, path: Path) -> None:
-        self._session = Session(path)
+    def __init__(self, path: Path, *, device: Device = CPU) -> None:
+        self._session = Session(path, device=device)
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
         canvas = to_canvas(pixels)

@@ -6,7 +6,7 @@ from pathlib import Path
 from serving.limits import MAX_REQUEST
 from serving.settings import SettingsError, setting
 
-AUTO, FLOAT32, INT8 = PRECISIONS = ("auto", "float32", "int8")
+AUTO, FLOAT32, FLOAT16, INT8 = PRECISIONS = ("auto", "float32", "float16", "int8")
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,15 @@ class Settings:
     threads: int | None = setting(
         "EMBEDDER_THREADS", "images worked on at once; as many as this process has CPU cores if unset", None
     )
+    device: str | None = setting(
+        "EMBEDDER_DEVICE",
+        "where networks run: cpu, cuda, or cuda:1 and so on; if unset a GPU if onnxruntime is built for them",
+        None,
+    )
     precision: str = setting(
         "EMBEDDER_PRECISION",
-        "what the recogniser computes in: float32, int8, or auto, which measures at start what is quicker",
+        "what the recogniser computes in: float32, float16 (on a GPU), int8 (on a CPU), or auto, which"
+        " measures at start whether the smaller one is quicker",
         AUTO,
     )
     flip: int = setting(

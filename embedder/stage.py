@@ -13,7 +13,6 @@ from embedder.template import squares
 
 Out = TypeVar("Out")
 
-BATCH = 16  # chips to a batch, at most; larger ones bring no more on a CPU
 CHIPS = 1024  # chips that may wait: some 70 MB of them
 
 
@@ -23,9 +22,10 @@ class Stage(Generic[Out]):
     def __init__(self, name: str, reader: Reader[Out], max_delay: float, metrics: Metrics) -> None:
         self.name = name
         self.chip_size = reader.chip_size
+        self.batches = reader.batches
         self._reader = reader
         self._batcher: Batcher[Pixels, Out] = Batcher(
-            metrics.queue(name), max_size=BATCH, max_waiting=CHIPS, max_delay=max_delay
+            metrics.queue(name), max_size=reader.batches[-1], max_waiting=CHIPS, max_delay=max_delay
         )
 
     @property

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from embedder.detector import SIDE, Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.device import CPU, Device
 from embedder.session import Session
 
 CELLS = (8, 16, 32)  # pixels of the image to a cell of each scale
@@ -15,8 +16,8 @@ OUTPUTS = [f"{kind}_{cell}" for cell in CELLS for kind in ("cls", "obj", "bbox",
 class YuNet:
     """A Detector, several times faster than CenterFace; its landmarks are looser."""
 
-    def __init__(self, path: Path, side: int = SIDE) -> None:
-        self._session = Session(path, OUTPUTS)
+    def __init__(self, path: Path, side: int = SIDE, *, device: Device = CPU) -> None:
+        self._session = Session(path, OUTPUTS, device)
         self._side = side
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:

@@ -43,6 +43,20 @@ def test_compose_sets_what_the_service_reads_and_all_that_it_requires(name: str)
     assert {variable for variable, field in settings.items() if field.default is MISSING} <= given
 
 
+def test_what_a_gpu_adds_keeps_to_it_too() -> None:
+    added = yaml.safe_load((ROOT / "compose.gpu.yaml").read_text())
+    ComposeSpecification.model_validate(added)
+    assert set(added) == {"services"}
+    assert set(added["services"]) == {"embedder"}
+    embedder_of_a_gpu = added["services"]["embedder"]
+    assert set(embedder_of_a_gpu) <= known(Service)
+    settings = {field.metadata["name"] for field in fields(SETTINGS["embedder"])}
+    assert set(embedder_of_a_gpu["environment"]) - {"CUDA_CACHE_PATH"} <= settings
+    assert f"requirements/{embedder_of_a_gpu['build']['args']['EXTRA']}.txt" in {
+        f"requirements/{file.name}" for file in (ROOT / "requirements").iterdir()
+    }
+
+
 def test_each_command_is_there() -> None:
     for service in COMPOSE["services"].values():
         for command in [service.get("command"), service.get("healthcheck", {}).get("test", [None])[1:]]:

@@ -46,6 +46,7 @@ def test_the_wheel_has_stubs_types_descriptor_schema_and_envoys_config(wheel: Pa
         "mien/_envoy/envoy.yaml",
         "store/schema/0001_galleries.sql",
         "embedder/chips.toml",
+        "embedder/conversion/dlib_ranges.toml",
         "embedder/packs/open.toml",
         "embedder/packs/sface.toml",
         "classifier/openapi/examples.json",

@@ -126,9 +126,13 @@ class Mesh:
 
     def _start_services(self, url: str) -> None:
         threads = max(1, len(os.sched_getaffinity(0)) // self._plan.embedders)
-        for name in self._named("embedder"):
+        # One for each embedder, in turn, where several are named: "cuda:0,cuda:1".
+        devices = os.environ["EMBEDDER_DEVICE"].split(",") if "EMBEDDER_DEVICE" in os.environ else []
+        for number, name in enumerate(self._named("embedder")):
             listen = {"EMBEDDER_LISTEN": self._address(name), "EMBEDDER_METRICS": self._metrics[name]}
             work = {"EMBEDDER_PACK": self._plan.pack, "EMBEDDER_THREADS": str(threads)}
+            if devices:
+                work["EMBEDDER_DEVICE"] = devices[number % len(devices)]
             self._start(self._python(name, "embedder", {**listen, **work}))
         embedder = {"CLASSIFIER_EMBEDDER": self._address("internal"), "DATABASE_URL": url}
         for name in self._named("classifier"):

@@ -11,6 +11,7 @@ from onnx import helper
 
 from bench.disturbances import DISTURBANCES
 from bench.pipeline import open_pipeline
+from embedder.conversion.half import halve
 from embedder.conversion.quantisation import quantise, quantised
 from embedder.conversion.ranges import read_ranges
 from embedder.detector import Pixels
@@ -20,7 +21,7 @@ from embedder.precision import NEAR, choose
 from embedder.preparation import IN_INT8
 from embedder.recogniser import Recogniser
 from embedder.session import Session
-from embedder.settings import AUTO, FLOAT32, INT8
+from embedder.settings import AUTO, FLOAT16, FLOAT32, INT8
 from tests.embedder import small_networks
 from tests.embedder.conftest import PHOTOGRAPHS
 from tests.photographs import photograph
@@ -80,11 +81,15 @@ def coarse(networks: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
-def chosen(caplog: pytest.LogCaptureFixture, *of: object) -> str:
+def forms(float32: Path, int8: Path) -> dict[str, Path]:
+    return {"recogniser": float32, IN_INT8: int8}
+
+
+def chosen(caplog: pytest.LogCaptureFixture, float32: Path, int8: Path, wanted: str) -> str:
     with caplog.at_level(logging.INFO):
-        choose(*of, 150)  # type: ignore[arg-type]
+        choose(forms(float32, int8), wanted, 150)
     (line,) = caplog.messages
-    return line.split(":")[0].rpartition(" ")[2]
+    return line.split()[4]
 
 
 @pytest.mark.parametrize("disturbed", DISTURBANCES)
@@ -120,7 +125,7 @@ def test_a_form_that_moves_embeddings_is_not_taken(
 ) -> None:
     assert chosen(caplog, networks["recogniser"], coarse, AUTO) == FLOAT32
     with pytest.raises(PrecisionUnusable, match=r"moves embeddings too far, to a cosine of 0\.[89]"):
-        choose(networks["recogniser"], coarse, INT8, 150)
+        choose(forms(networks["recogniser"], coarse), INT8, 150)
 
 
 def test_what_is_asked_for_is_taken_however_slow(
@@ -128,15 +133,35 @@ def test_what_is_asked_for_is_taken_however_slow(
 ) -> None:
     assert chosen(caplog, networks["recogniser"], slow, INT8) == INT8
     caplog.clear()
-    choose(slow, networks["recogniser"], FLOAT32, 150)
+    choose(forms(slow, networks["recogniser"]), FLOAT32, 150)
     assert caplog.messages == []
 
 
 def test_a_recogniser_without_ranges_stays_in_float32(tmp_path: Path) -> None:
-    network = small_networks.recogniser(tmp_path / "small.onnx")
-    assert choose(network, None, AUTO, 112).on_cpu
-    with pytest.raises(PrecisionUnusable, match="the model pack has no such form"):
-        choose(network, None, INT8, 112)
+    files = {"recogniser": small_networks.recogniser(tmp_path / "small.onnx")}
+    choose(files, AUTO, 112)
+    with pytest.raises(PrecisionUnusable, match="EMBEDDER_PRECISION=int8 cannot be: the model pack has no"):
+        choose(files, INT8, 112)
+
+
+def test_half_precision_is_for_gpus(networks: dict[str, Path]) -> None:
+    with pytest.raises(PrecisionUnusable, match="EMBEDDER_PRECISION=float16 cannot be: it is not for a CPU"):
+        choose(networks, FLOAT16, 150)
+
+
+def test_half_precision_moves_no_embedding_far(
+    chips: list[Pixels], networks: dict[str, Path], tmp_path: Path
+) -> None:
+    """On a CPU, which computes it as well; `test_device` asks a GPU, where there is one."""
+    halve(networks["recogniser"], tmp_path / "half.onnx")
+    one, other = (
+        np.array(Recogniser(Session(path)).embed(chips))
+        for path in (networks["recogniser"], tmp_path / "half.onnx")
+    )
+    assert np.sum(one * other, axis=1).min() >= 0.9999
+    assert np.abs(one - other).max() > 1e-5  # or else nothing was rounded
+    constants = onnx.load(tmp_path / "half.onnx").graph.initializer
+    assert {each.data_type for each in constants if len(each.dims) == 4} == {onnx.TensorProto.FLOAT16}
 
 
 def test_every_range_is_of_a_tensor_that_is_rounded(pack: Pack, networks: dict[str, Path]) -> None:

@@ -67,7 +67,7 @@ def test_it_serves_what_its_settings_ask_for(start: Start, portrait: Image.Image
     address = f"127.0.0.1:{free_port()}"
     process = start(EMBEDDER_LISTEN=address, EMBEDDER_PRECISION="int8", EMBEDDER_FLIP="1")
     assert process.stderr
-    assert "the recogniser computes in int8: float32 " in process.stderr.readline()
+    assert "the recogniser computes in int8 on cpu: " in process.stderr.readline()
     assert "serving on" in process.stderr.readline()
     with grpc.insecure_channel(address) as channel:
         answer = EmbedderServiceStub(channel).Analyze(pb.AnalyzeRequest(image=saved(portrait)), timeout=10)
@@ -97,8 +97,10 @@ def test_nothing_is_reported_to_the_makers_of_the_libraries(
         ({"EMBEDDER_THREADS": "0"}, "EMBEDDER_THREADS=0 is too small: at least 1"),
         (
             {"EMBEDDER_PRECISION": "int4"},
-            "EMBEDDER_PRECISION=int4 is not known; there are auto, float32, int8",
+            "EMBEDDER_PRECISION=int4 is not known; there are auto, float32, float16, int8",
         ),
+        ({"EMBEDDER_DEVICE": "gpu"}, "EMBEDDER_DEVICE='gpu': there are cpu, cuda, and cuda:1 and so on"),
+        ({"EMBEDDER_PRECISION": "float16"}, "EMBEDDER_PRECISION=float16 cannot be: it is not for a CPU"),
         ({"EMBEDDER_FLIP": "2"}, "EMBEDDER_FLIP=2 is not known; there are 0, 1"),
         ({"EMBEDDER_QUEUE": "-1"}, "EMBEDDER_QUEUE=-1 is too small: at least 0"),
         ({"EMBEDDER_LISTEN": "nowhere:1:2"}, "cannot listen on nowhere:1:2"),

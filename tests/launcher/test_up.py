@@ -196,6 +196,15 @@ def test_a_setting_that_is_none_ends_it_at_once(tmp_path: Path, setting: str) ->
     assert time.monotonic() - began < STOPPED_WITHIN + READY_WITHIN / 2
 
 
+def test_devices_go_round_among_embedders(tmp_path: Path) -> None:
+    """The second is refused its own, which it would know nothing of had it got the first's."""
+    order = ("up", "--port", "0", "--data", str(tmp_path), "--embedders", "2")
+    refused = mien(*order, EMBEDDER_DEVICE="cpu,nowhere")
+    assert refused.returncode == 1
+    assert "EMBEDDER_DEVICE='nowhere': there are cpu, cuda, and cuda:1 and so on" in refused.stdout
+    assert "embedder-2 cannot run as it is set" in refused.stderr
+
+
 def test_without_a_network_a_pack_is_asked_for_in_a_plain_sentence(tmp_path: Path) -> None:
     for index in ("http://127.0.0.1:9/simple", "junk"):
         refused = mien("models", "pull", MIEN_INDEX_URL=index, MIEN_CACHE=str(tmp_path))
