@@ -1,9 +1,10 @@
 """How fast faces that have been cut out are embedded: python -m bench.crops
 
-ONNX Runtime alone is the limit, the better of two sessions with a thread each and one with two. mien's
-embedder is called by 32 clients, each with a stream and one message under way, of one face or of eight. mosec
-and LitServe serve the same network to as many clients, one face a call, as their users do it, if they are
-installed in a folder (BENCH_PEERS, see bench/peers). All of it is measured in turns, on the same cores.
+The recogniser runs in float32, and then in int8. ONNX Runtime alone is the limit, the better of two sessions
+with a thread each and one with two. mien's embedder is called by 32 clients, each with a stream and one
+message under way, of one face or of eight. mosec and LitServe serve the same network to as many clients, one
+face a call, as their users do it, if they are installed in a folder (BENCH_PEERS, see bench/peers). All of it
+is measured in turns, on the same cores.
 """
 
 import json
@@ -20,6 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.forms import FILES
 from bench.results import write
 from embedder.fetching.cache import default_cache
 from embedder.pack import read_pack
@@ -108,8 +110,12 @@ def peer_running(name: str, folder: Path, network: Path, port: int) -> Any:
 
 
 def main() -> None:
-    console = Console()
-    network = prepare(read_pack("open"), default_cache())["recogniser"]
+    files = prepare(read_pack("open"), default_cache())
+    for form, name in FILES.items():
+        measure(form, files[name], Console(width=130))
+
+
+def measure(form: str, network: Path, console: Console) -> None:
     cores = len(os.sched_getaffinity(0))
     measures: dict[str, Callable[[], Measured]] = {
         "ONNX Runtime, a session a core": lambda: raw(network, cores, 1, 8),
@@ -120,7 +126,12 @@ def main() -> None:
         port, *ports = free_ports(1 + len(PEERS))
         address = f"127.0.0.1:{port}"
         ours = stack.enter_context(
-            server([sys.executable, "-m", "embedder"], lambda: is_serving(address), EMBEDDER_LISTEN=address)
+            server(
+                [sys.executable, "-m", "embedder"],
+                lambda: is_serving(address),
+                EMBEDDER_LISTEN=address,
+                EMBEDDER_PRECISION=form,
+            )
         )
         for crops in (8, 1):
             measures[f"mien, {crops} a message"] = lambda crops=crops: clients("mien", address, crops, ours)  # type: ignore[misc]
@@ -132,15 +143,15 @@ def main() -> None:
                     name, where, 1, process
                 )
         for turn in range(ROUNDS):
-            console.print(f"round {turn + 1} of {ROUNDS} ...", style="dim")
+            console.print(f"{form}, round {turn + 1} of {ROUNDS} ...", style="dim")
             for name, measure in measures.items():
                 rounds.setdefault(name, []).append(measure())
     rows = [row(name, rounds) for name in rounds]
-    table = Table(*rows[0])
+    table = Table(*rows[0], title=form)
     for each in rows:
         table.add_row(*(value if isinstance(value, str) else f"{value:.3g}" for value in each.values()))
     console.print(table)
-    console.print(f"wrote {write('crops', rounds=ROUNDS, rows=rows)}")
+    console.print(f"wrote {write(f'crops-{form}', rounds=ROUNDS, rows=rows)}")
 
 
 def row(name: str, rounds: dict[str, list[Measured]]) -> dict[str, str | float]:

@@ -21,6 +21,7 @@ from embedder.fetching.cache import default_cache
 from embedder.fetching.sources import Member
 from embedder.pack import read_pack
 from embedder.samples import photographs
+from embedder.settings import AUTO
 
 ROUNDS = 5
 POINTS = Member(
@@ -56,7 +57,7 @@ async def main() -> None:
     peer = Dlib(*files)
     took: dict[str, list[float]] = {"mien": [], "dlib": []}
     cosines = []
-    async with open_pipeline() as pipeline:
+    async with open_pipeline(precision=AUTO) as pipeline:
         for turn in range(ROUNDS):
             for path in photographs(default_cache()).values():
                 file = path.read_bytes()
