@@ -21,7 +21,7 @@ def main(*wanted: str) -> int:
 
 
 def run(part: str) -> int:
-    """Its exit code. Each has a process of its own: what one has warmed or set does not count for the next."""
+    """Its exit code. Each has a process of its own: what one has warmed or set counts for no other."""
     return subprocess.run([sys.executable, "-m", f"bench.{part}"], check=False).returncode
 
 
