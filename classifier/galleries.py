@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from classifier.matrix import Matrix, empty
+from classifier.matrix import Matrix
 from serving.faults import ApiKeyUnknown, GalleryBehind
 from store.database import Database
 from store.loading import Faces, load
@@ -83,34 +83,44 @@ class Galleries:
         if view := self._views.get(gallery_id):
             news = await changes_since(self._database, gallery_id, view.revision)
             if not news.trimmed:
-                self._views[gallery_id] = await asyncio.to_thread(after, view, news)
+                try:
+                    self._views[gallery_id] = await asyncio.to_thread(after, view, news)
+                except BaseException:  # nobody knows how much of it was done
+                    del self._views[gallery_id]
+                    raise
                 return
-        matrix = empty()
+        matrix = Matrix()
 
         async def take(faces: Faces) -> None:
-            nonlocal matrix
-            matrix = await asyncio.to_thread(matrix.with_faces, faces)
+            await asyncio.to_thread(matrix.add, faces)
 
         gallery = await load(self._database, gallery_id, take)
         self._views[gallery_id] = View(matrix, gallery.revision, gallery.model)
 
 
 def after(view: View, news: Changes) -> View:
-    """The gallery after these changes. Those that it has already make no difference."""
+    """The gallery after these changes, of which those that it has already make no difference.
+
+    Its matrix is the same one. Searches see all of the changes, or none.
+    """
     changes = [change for change in news.changes if change.revision > view.revision]
-    gone = {change.id for change in changes if change.id and change.kind in ("face erased", "subject erased")}
-    matrix = empty() if any(change.kind == "cleared" for change in changes) else view.matrix
-    for change in changes:  # a subject that has been erased since has no name, and goes below
-        if change.kind == "subject renamed" and change.id:
-            matrix = matrix.renamed(change.id, change.name or "")
-        if change.kind == "subject merged" and change.id and change.merged_into:
-            matrix = matrix.merged(change.id, change.merged_into, change.name or "")
-    if gone:
-        matrix = matrix.without(faces=gone, subjects=gone)
-    # A face that has been erased since has lost its row, and is None here.
-    added = [change.face for change in changes if change.face]
-    if added:
-        packed = b"".join(face.id.bytes + face.subject_id.bytes + face.embedding for face in added)
-        names = {face.subject_id: face.subject for face in added}
-        matrix = matrix.with_faces(Faces(packed, len(added[0].embedding) // 4, names))
+    matrix = view.matrix
+    with matrix.at_once():
+        for change in changes:
+            match change.kind, change.id, change.merged_into:
+                case "cleared", _, _:
+                    matrix.clear()
+                case "face erased", UUID() as face, _:
+                    matrix.erase_face(face)
+                case "subject erased", UUID() as subject, _:
+                    matrix.erase_subject(subject)
+                case "subject renamed", UUID() as subject, _:
+                    matrix.rename(subject, change.name or "")  # one that has gone since has no name
+                case "subject merged", UUID() as subject, UUID() as into:
+                    matrix.merge(subject, into, change.name or "")
+        # A face that has been erased since has lost its row, and is None here.
+        if added := [change.face for change in changes if change.face]:
+            packed = b"".join(face.id.bytes + face.subject_id.bytes + face.embedding for face in added)
+            names = {face.subject_id: face.subject for face in added}
+            matrix.add(Faces(packed, len(added[0].embedding) // 4, names))
     return View(matrix, max(view.revision, news.gallery.revision), news.gallery.model)

@@ -1,19 +1,24 @@
-"""A gallery as one matrix: what a search reads, and how it changes meanwhile."""
+"""A gallery as one matrix: what is searched, and how it changes meanwhile."""
 
-from collections.abc import Collection
-from copy import copy
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import scan
+from classifier.blocks import Blocks, Floats, Rows
+from classifier.ids import Places
+from classifier.subjects import Subjects
 from store.loading import Faces
 
-Floats = NDArray[np.float32]
-
-_TOGETHER = 16  # probes multiplied at once: bounds the memory of a search, whatever the image shows
-_LEAST_ROOM = 64  # rows
+_FETCHED = 16  # rows looked for at least, of which a subject may have several
+_AGAIN = 4096  # rows looked at again, at most; if more have changed the search begins anew
+_ROUNDING = 2.0**-23  # of a product in single precision, for each of the numbers that are summed
 
 
 class Hit(NamedTuple):
@@ -23,164 +28,258 @@ class Hit(NamedTuple):
 
 
 class Matrix:
-    """Faces in the order of their enrolment. Never changes once made.
+    """Faces and their subjects. Changes in place, each at once; other threads may search it meanwhile.
 
-    So a search may go on while the next one takes its place. Matrices share a room: rows that one appends
-    lie behind those that the others read. Only one at a time may be made of another.
+    A search reads every row without a lock, and then settles under it: rows that have changed since it
+    began, or have come, are looked at again. So what it answers is the matrix at one moment of the search.
     """
 
-    def __init__(self, room: "_Room", count: int) -> None:
-        self._room = room
-        self._count = count
+    def __init__(self) -> None:
+        self._blocks = Blocks(0)
+        self._count = 0
+        self._places = Places(self._id_at)
+        self._subjects = Subjects()
+        self._serial = 0
+        self._lock = threading.RLock()
+        self._searches: list[_Search] = []
 
     def __len__(self) -> int:
         return self._count
 
     @property
-    def rows(self) -> Floats:
-        """(n, dimension) float32, of norm 1."""
-        return self._room.embeddings[: self._count]
-
-    @property
-    def face_ids(self) -> list[UUID]:
-        """Whose row is which, (n,)."""
-        return [UUID(bytes=each) for each in self._room.faces[: self._count].tolist()]
+    def dimension(self) -> int:
+        """Of each embedding; 0 while there has been none."""
+        return self._blocks.dimension
 
     @property
     def nbytes(self) -> int:
-        """The memory of its room, without names."""
-        room = self._room
-        return room.embeddings.nbytes + room.faces.nbytes + room.subjects.nbytes
+        """The memory that it fills."""
+        rows = self._count * (4 * self.dimension + 16 + 4 + 8)
+        return rows + self._places.nbytes + self._subjects.nbytes
 
-    def with_faces(self, faces: Faces) -> "Matrix":
-        """The matrix with more faces at its end. Costs what they cost, however many there are already."""
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is changed inside the block, searches see all of or nothing."""
+        with self._lock:
+            yield
+
+    def add(self, faces: Faces) -> None:
+        """Adds faces behind the others, in the order of their enrolment."""
         if not faces.packed:
-            return self
-        record = [("face", "V16"), ("subject", "V16"), ("embedding", "<f4", (faces.dimension,))]
-        added = np.frombuffer(faces.packed, record)
-        room, end = self._room, self._count + len(added)
-        if room.filled != self._count or end > len(room.faces) or not self._count:
-            room = room.part(np.arange(self._count), max(2 * end, _LEAST_ROOM), faces.dimension)
-        room.append(added, faces.names)
-        return Matrix(room, end)
+            return
+        added = np.frombuffer(faces.packed, _record(faces.dimension))
+        with self._lock:
+            if faces.dimension != self.dimension:
+                if self._count:
+                    raise ValueError(f"embeddings of {faces.dimension} numbers among {self.dimension}")
+                self._blocks = Blocks(faces.dimension)
+            numbers = self._numbered(added["subject"].tolist(), faces.names)
+            first = self._count
+            self._blocks.reserve(first + len(added))
+            done = 0
+            for block, part in self._blocks.parts(first, first + len(added)):
+                some = slice(done, done + part.stop - part.start)
+                block.embeddings[part] = added["embedding"][some]
+                block.ids[16 * part.start : 16 * part.stop] = added["face"][some].tobytes()
+                block.subjects[part] = numbers[some]
+                block.serials[part] = np.arange(self._serial + some.start, self._serial + some.stop)
+                done = some.stop
+            for row, face in enumerate(added["face"].tolist(), first):
+                self._places.put(face, row)
+            self._serial += len(added)
+            self._count += len(added)
 
-    def without(self, *, faces: Collection[UUID], subjects: Collection[UUID]) -> "Matrix":
-        """The matrix without these faces, and without any face of these subjects. Copies it."""
-        room, here = self._room, slice(self._count)
-        numbers = [room.numbers[each.bytes] for each in subjects if each.bytes in room.numbers]
-        # NumPy compares S16, and not V16, quickly; for ids of one length they are the same.
-        ids = np.array([each.bytes for each in faces], "V16").view("S16")
-        gone = np.isin(room.faces[here].view("S16"), ids) | np.isin(room.subjects[here], numbers)
-        if not gone.any():
-            return self
-        kept = np.flatnonzero(~gone)
-        return Matrix(room.part(kept, max(len(kept), _LEAST_ROOM), room.embeddings.shape[1]), len(kept))
+    def erase_face(self, face: UUID) -> None:
+        """Leaves nothing of a face, if it is there."""
+        with self._lock:
+            row = self._places.find(face.bytes)
+            if row is not None:
+                block, place = self._blocks.at(row)
+                number = int(block.subjects[place])
+                self._erase(row)
+                self._subjects.lose(number, 1)
 
-    def renamed(self, subject: UUID, name: str) -> "Matrix":
-        """The matrix where this subject is called so."""
-        return Matrix(self._room.renamed(subject.bytes, name), self._count)
+    def erase_subject(self, subject: UUID) -> None:
+        """Leaves nothing of a subject and its faces, if it has any."""
+        with self._lock:
+            number = self._subjects.find(subject.bytes)
+            if number is not None:
+                rows = self._rows_of(number)
+                for row in reversed(
+                    rows
+                ):  # the last row takes the place of each, and must not be one of them
+                    self._erase(row)
+                self._subjects.lose(number, len(rows))
 
-    def merged(self, subject: UUID, into: UUID, name: str) -> "Matrix":
-        """The matrix where the faces of one subject are those of another, which is called so."""
-        return Matrix(self._room.merged(subject.bytes, into.bytes, name), self._count)
+    def rename(self, subject: UUID, name: str) -> None:
+        """Calls a subject so, if it has faces."""
+        with self._lock:
+            number = self._subjects.find(subject.bytes)
+            if number is not None:
+                self._subjects.rename(number, name)
+
+    def merge(self, subject: UUID, into: UUID, name: str) -> None:
+        """Gives the faces of one subject to another, which is called so."""
+        with self._lock:
+            old = self._subjects.find(subject.bytes)
+            if old is None:
+                return
+            rows = self._rows_of(old)
+            new = self._subjects.take(into.bytes, name, len(rows))
+            self._subjects.rename(new, name)
+            for row in rows:
+                block, place = self._blocks.at(row)
+                block.subjects[place] = new
+            self._subjects.lose(old, len(rows))
+
+    def clear(self) -> None:
+        """Leaves nothing."""
+        with self._lock:
+            self._blocks.wipe(0, self._count)
+            self._blocks = Blocks(0)
+            self._count = 0
+            self._places, self._subjects = Places(self._id_at), Subjects()
+            for search in self._searches:
+                search.count = 0
+                search.changed.clear()
 
     def search(self, probes: Floats, count: int, *, distinct: bool) -> list[list[Hit]]:
-        """For each probe, a row of norm 1, the `count` most similar faces, the best first.
+        """For each of (q, d) probes of norm 1 the `count` most similar faces, the best first.
 
-        With `distinct`, the most similar subjects, each by its best face. Exact. Equal similarities come
-        in the order of enrolment.
+        With `distinct`, the most similar subjects, each by its best face. Exact: similarities are summed in
+        double precision, and equal ones come in the order of enrolment.
         """
-        if not self._count:
+        answers: list[list[Hit] | None] = [None] * len(probes)
+        most = max(_FETCHED, 2 * count)
+        while open_ := [number for number, answer in enumerate(answers) if answer is None]:
+            for number, hits in zip(open_, self._once(probes[open_], count, most, distinct), strict=True):
+                answers[number] = hits
+            most *= 4  # one subject may hold all the best places
+        return [answer or [] for answer in answers]
+
+    def slices(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int32], Floats]]:
+        """The faces, some at a time: ids (n, 16), numbers of subjects (n,), rows (n, d), without a copy.
+
+        Valid until the next change: call it inside `at_once`.
+        """
+        for block, part in self._blocks.parts(0, self._count):
+            ids = np.frombuffer(block.ids, np.uint8).reshape(-1, 16)
+            yield ids[part], block.subjects[part], block.embeddings[part]
+
+    @property
+    def subjects(self) -> Subjects:
+        """Of whom the faces are, by their numbers."""
+        return self._subjects
+
+    def _once(self, probes: Floats, count: int, most: int, distinct: bool) -> list[list[Hit] | None]:
+        """The hits of each probe; None where more rows have to be fetched to be sure."""
+        with self._reading() as (search, arrays):
+            found = scan.best(arrays, probes, most) if arrays else []
+            with self._lock:
+                return self._settle(search, probes, found, count, distinct)
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple["_Search", list[Floats]]]:
+        with self._lock:
+            search = _Search(self._count)
+            self._searches.append(search)
+            arrays = [block.embeddings[part] for block, part in self._blocks.parts(0, self._count)]
+        try:
+            yield search, arrays
+        finally:
+            with self._lock:
+                self._searches.remove(search)
+
+    def _settle(
+        self,
+        search: "_Search",
+        probes: Floats,
+        found: Sequence[tuple[Rows, Floats]],
+        count: int,
+        distinct: bool,
+    ) -> list[list[Hit] | None]:
+        """What was found, made true of this moment."""
+        if self.dimension != probes.shape[1]:  # it was emptied, and has faces of another model now
             return [[] for _ in probes]
+        old = min(search.count, self._count)
+        changed = np.array(sorted(row for row in search.changed if row < old), np.intp)
+        again = np.concatenate([changed, np.arange(search.count, self._count)])
+        if len(again) > _AGAIN and search.scanned:
+            return [None for _ in probes]
+        settled: list[list[Hit] | None] = []
+        for probe, (rows, scores) in zip(probes, found or [_NOTHING] * len(probes), strict=True):
+            complete = search.count == 0 or len(rows) == search.scanned
+            limit = -np.inf if complete else float(scores.min()) + _ROUNDING * self.dimension
+            kept = rows[(rows < old) & ~np.isin(rows, changed)]
+            settled.append(self._hits(np.concatenate([kept, again]), probe, count, distinct, limit))
+        return settled
+
+    def _hits(self, rows: Rows, probe: Floats, count: int, distinct: bool, limit: float) -> list[Hit] | None:
+        """The best of some rows; None unless they are more similar than `limit`, which others may be."""
+        embeddings, subjects, serials = self._blocks.gather(rows)
+        cosines = (embeddings.astype(np.float64) * probe).sum(1)
+        order = np.lexsort((serials, -cosines))
+        if distinct:
+            _, first = np.unique(subjects[order], return_index=True)
+            order = order[np.sort(first)]
+        order = order[:count]
+        if limit > -np.inf and (len(order) < count or cosines[order[-1]] <= limit):
+            return None
         return [
-            self._best(similarities, count, distinct)
-            for start in range(0, len(probes), _TOGETHER)
-            for similarities in probes[start : start + _TOGETHER] @ self.rows.T
+            Hit(
+                UUID(bytes=self._id_at(int(rows[each]))),
+                self._subjects.name_of(int(subjects[each])),
+                float(cosines[each]),
+            )
+            for each in order
         ]
 
-    def _best(self, similarities: Floats, count: int, distinct: bool) -> list[Hit]:
-        wanted = count
-        while True:
-            best = _largest(similarities, wanted)
-            if distinct:
-                _, first = np.unique(self._room.subjects[best], return_index=True)
-                best = best[np.sort(first)]
-            if len(best) >= count or wanted >= self._count:
-                return [self._hit(int(index), similarities) for index in best[:count]]
-            wanted *= 4  # one subject may hold all the best places
+    def _numbered(self, subjects: list[bytes], names: dict[UUID, str]) -> NDArray[np.int32]:
+        """The number of each face's subject."""
+        called = {subject.bytes: name for subject, name in names.items()}
+        return np.array([self._subjects.take(each, called[each], 1) for each in subjects], np.int32)
 
-    def _hit(self, index: int, similarities: Floats) -> Hit:
-        room = self._room
-        face_id = UUID(bytes=room.faces[index].item())
-        return Hit(face_id, room.names[room.subjects[index]], float(similarities[index]))
+    def _rows_of(self, number: int) -> list[int]:
+        """The rows of a subject's faces, in order."""
+        rows: list[int] = []
+        start = 0
+        for block, part in self._blocks.parts(0, self._count):
+            if len(rows) == self._subjects.faces_of(number):
+                break
+            rows += (np.flatnonzero(block.subjects[part] == number) + start).tolist()
+            start += part.stop
+        return rows
 
+    def _erase(self, row: int) -> None:
+        """Puts the last row in the place of this one."""
+        last = self._count - 1
+        self._places.remove(self._id_at(row))
+        if row != last:
+            self._blocks.move(last, row)
+            self._places.put(self._id_at(row), row)
+        self._blocks.wipe_row(last)
+        self._count = last
+        for search in self._searches:
+            search.changed.update((row, last))
+        self._blocks.release(last)
 
-def empty() -> Matrix:
-    return Matrix(_Room(0, 0), 0)
-
-
-class _Room:
-    """Where rows lie. Those that are filled never change."""
-
-    def __init__(self, capacity: int, dimension: int) -> None:
-        self.embeddings = np.empty((capacity, dimension), np.float32)
-        self.faces = np.empty(capacity, "V16")  # ids
-        self.subjects = np.empty(capacity, np.int32)  # numbers, indices of `names`
-        self.names: list[str] = []
-        self.numbers: dict[bytes, int] = {}  # by the subject's id
-        self.filled = 0
-
-    def append(self, added: NDArray[np.void], names: dict[UUID, str]) -> None:
-        """Fills more rows, with records of face, subject and embedding."""
-        for subject_id, name in names.items():
-            if self.numbers.setdefault(subject_id.bytes, len(self.names)) == len(self.names):
-                self.names.append(name)
-        new = slice(self.filled, self.filled + len(added))
-        self.embeddings[new] = added["embedding"]
-        self.faces[new] = added["face"]
-        self.subjects[new] = [self.numbers[each] for each in added["subject"].tolist()]
-        self.filled = new.stop
-
-    def part(self, rows: NDArray[np.intp], capacity: int, dimension: int) -> "_Room":
-        """A room of its own for some of the rows, and for no other subject than theirs."""
-        room = _Room(capacity, dimension)
-        if not len(rows):
-            return room
-        room.filled = len(rows)
-        # Straight to its place: with `clip` NumPy needs no copy in between.
-        np.take(self.embeddings, rows, axis=0, out=room.embeddings[: room.filled], mode="clip")
-        room.faces[: room.filled] = self.faces[rows]
-        kept, room.subjects[: room.filled] = np.unique(self.subjects[rows], return_inverse=True)
-        ids = {number: subject for subject, number in self.numbers.items()}
-        room.names = [self.names[number] for number in kept]
-        room.numbers = {ids[number]: place for place, number in enumerate(kept)}
-        return room
-
-    def renamed(self, subject: bytes, name: str) -> "_Room":
-        """A room of the same rows, with names of its own."""
-        room = copy(self)
-        if subject in self.numbers:
-            room.names = list(self.names)
-            room.names[self.numbers[subject]] = name
-        return room
-
-    def merged(self, subject: bytes, into: bytes, name: str) -> "_Room":
-        """A room of the same rows, some of them of another subject."""
-        if subject not in self.numbers:
-            return self
-        room = self.renamed(subject, "")  # its name is no more
-        room.numbers = dict(self.numbers)
-        old, new = room.numbers.pop(subject), room.numbers.setdefault(into, len(room.names))
-        room.names[new:] = [name, *room.names[new + 1 :]]
-        room.subjects = np.where(self.subjects == old, np.int32(new), self.subjects)
-        return room
+    def _id_at(self, row: int) -> bytes:
+        return self._blocks.id_at(row)
 
 
-def _largest(values: Floats, count: int) -> NDArray[np.intp]:
-    """Indices of the `count` largest values, the largest first, the lower index first among equals."""
-    if count < len(values):
-        threshold = np.partition(values, -count)[-count]
-        candidates = np.flatnonzero(values >= threshold)
-    else:
-        candidates = np.arange(len(values))
-    return candidates[np.argsort(-values[candidates], kind="stable")][:count]
+@cache
+def _record(dimension: int) -> np.dtype[np.void]:
+    """A face as Faces packs it."""
+    return np.dtype([("face", "V16"), ("subject", "V16"), ("embedding", "<f4", (dimension,))])
+
+
+class _Search:
+    """A search that goes on: what it has begun to read, and what has changed of that since."""
+
+    def __init__(self, count: int) -> None:
+        self.scanned = count  # rows when it began
+        self.count = count  # of those, the first that are still worth anything
+        self.changed: set[int] = set()
+
+
+_NOTHING = np.empty(0, np.intp), np.empty(0, np.float32)

@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-import numpy as np
-
 from classifier.analysis import Analyses, Wanted
 from classifier.faces import Floats, Found, Model, Step
 from classifier.galleries import Galleries, View
+from classifier.searching import Searches
 from classifier.vectors import unit_rows
 from store.gallery import check_model
 
@@ -48,6 +47,7 @@ class Recognition:
     def __init__(self, analyses: Analyses, galleries: Galleries) -> None:
         self._analyses = analyses
         self._galleries = galleries
+        self._searches = Searches()
 
     async def recognize(self, gallery_id: UUID, image: bytes, wanted: Wanted, search: Search) -> Recognised:
         """Finds the faces of an image file and searches the gallery for each.
@@ -58,7 +58,8 @@ class Recognition:
         analysis, view = await together(
             self._analyses.analyze(image, wanted.embedded()), self._galleries.fresh(gallery_id)
         )
-        matches = await _searched(view, [face.embedding for face in analysis.faces], analysis.model, search)
+        embeddings = [face.embedding for face in analysis.faces]
+        matches = await self._searched(view, embeddings, analysis.model, search)
         faces = [RecognisedFace(*each) for each in zip(analysis.faces, matches, strict=True)]
         return Recognised(faces, analysis.model, analysis.steps, view.revision)
 
@@ -71,7 +72,15 @@ class Recognition:
         """
         (model, _), view = await together(self._analyses.model(), self._galleries.fresh(gallery_id))
         rows = await asyncio.to_thread(unit_rows, "embeddings", embeddings, model.dimension)
-        return await _searched(view, list(rows), model, search), view.revision
+        return await self._searched(view, list(rows), model, search), view.revision
+
+    async def _searched(
+        self, view: View, rows: list[Floats], model: Model, search: Search
+    ) -> list[list[Match]]:
+        check_model(view.model, model.name)
+        found = await self._searches.search(view.matrix, rows, search.most, distinct=search.distinct)
+        matches = [[Match(*hit, model.similarity(hit.cosine)) for hit in hits] for hits in found]
+        return [[match for match in each if match.similarity >= search.min_similarity] for each in matches]
 
 
 async def together(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:
@@ -86,14 +95,3 @@ async def together(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return tasks[0].result(), tasks[1].result()  # type: ignore[return-value]
-
-
-async def _searched(view: View, rows: list[Floats], model: Model, search: Search) -> list[list[Match]]:
-    check_model(view.model, model.name)
-    return await asyncio.to_thread(_search, view, rows, model, search) if rows else []
-
-
-def _search(view: View, rows: list[Floats], model: Model, search: Search) -> list[list[Match]]:
-    hits = view.matrix.search(np.stack(rows), search.most, distinct=search.distinct)
-    matches = [[Match(*hit, model.similarity(hit.cosine)) for hit in each] for each in hits]
-    return [[match for match in each if match.similarity >= search.min_similarity] for each in matches]

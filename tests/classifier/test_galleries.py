@@ -11,13 +11,14 @@ import psycopg
 import pytest
 
 from classifier.galleries import Galleries, View, after
-from classifier.matrix import empty
+from classifier.matrix import Matrix
 from serving.faults import ApiKeyUnknown, Fault, GalleryBehind, StoreUnavailable
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
 from store.loading import Faces
 from store.revisions import changes_since, newest, trim
+from tests.classifier.test_matrix import held as faces_of
 from tests.galleries import enrol
 from tests.postgres import Server
 
@@ -42,19 +43,19 @@ async def galleries(database: Database) -> Galleries:
 
 
 def truth(url: str, gallery_id: UUID) -> list[tuple[UUID, str, bytes]]:
-    """The faces, as SQL tells them, in the order of their enrolment."""
+    """The faces, as SQL tells them."""
     with psycopg.connect(url) as connection:
-        return connection.execute(
-            "SELECT faces.id, name, embedding FROM faces JOIN subjects ON subjects.id = subject_id"
-            " WHERE faces.gallery_id = %s ORDER BY enrolled",
-            (gallery_id,),
-        ).fetchall()
+        return sorted(
+            connection.execute(
+                "SELECT faces.id, name, embedding FROM faces JOIN subjects ON subjects.id = subject_id"
+                " WHERE faces.gallery_id = %s",
+                (gallery_id,),
+            ).fetchall()
+        )
 
 
 def held(view: View) -> list[tuple[UUID, str, bytes]]:
-    room, rows = view.matrix._room, view.matrix.rows
-    names = [room.names[number] for number in room.subjects[: len(view.matrix)]]
-    return list(zip(view.matrix.face_ids, names, (row.tobytes() for row in rows), strict=True))
+    return sorted(faces_of(view.matrix))
 
 
 async def test_every_write_is_in_the_next_view(
@@ -122,11 +123,13 @@ async def test_changes_applied_twice_are_applied_once(
     face, _ = await enrol(store, gallery_id, "Ann", 1)
     await enrol(store, gallery_id, "Ben", 2)
     news = await changes_since(database, gallery_id, 0)
-    once = after(View(empty(), 0, None), news)
+    once = after(View(Matrix(), 0, None), news)
+    assert len(held(once)) == 2
     assert held(after(once, news)) == held(once)
     await store.erase_face(gallery_id, face.face_id)
     erasure = await changes_since(database, gallery_id, 2)
     erased = after(once, erasure)
+    assert [name for _, name, _ in held(erased)] == ["Ben"]
     assert held(after(after(erased, news), erasure)) == held(erased)
 
 
@@ -145,17 +148,16 @@ async def test_a_reader_who_gives_up_does_not_stop_the_loading(
     galleries: Galleries, store: GalleryStore, gallery_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enrol(store, gallery_id, "Ann")
-    append, started = empty().with_faces, []
+    started = []
 
-    def slowly(faces: Faces) -> object:
-        started.append(faces)
-        time.sleep(0.4)
-        return append(faces)
+    class Slow(Matrix):
+        def add(self, faces: Faces) -> None:
+            started.append(faces)
+            time.sleep(0.4)
+            super().add(faces)
 
     monkeypatch.setattr("classifier.galleries.PATIENCE", 0.1)
-    monkeypatch.setattr(
-        "classifier.galleries.empty", lambda: type("Slow", (), {"with_faces": staticmethod(slowly)})
-    )
+    monkeypatch.setattr("classifier.galleries.Matrix", Slow)
     with pytest.raises(GalleryBehind) as behind:
         await galleries.fresh(gallery_id)
     assert behind.value.facts == {"revision": "1"}

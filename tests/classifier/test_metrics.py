@@ -65,7 +65,7 @@ def test_galleries_count_once_they_are_searched_and_as_they_grow(
     held = watched.scrape()
     assert held("mien_classifier_galleries") == 1
     assert held("mien_classifier_rows") == 2
-    assert held("mien_classifier_bytes") == 64 * (128 * 4 + 16 + 4)  # the least room
+    assert 2 * 128 * 4 < held("mien_classifier_bytes") < 2000
     gallery.AddFace(gallery_pb2.AddFaceRequest(image=obama, subject="Ada"), metadata=key)
     deadline = time.monotonic() + FOLLOWED
     while watched.scrape()("mien_classifier_rows") != 3:
