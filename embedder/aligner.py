@@ -22,11 +22,12 @@ class Aligner:
 
     def points(self, pixels: Pixels, landmarks: Floats) -> Floats:
         """(n, 5, 2): the points of n faces with these landmarks, (n, 5, 2), all in the image's pixels."""
-        placed = [self._predictor.place(pixels, self._frame(each)) for each in landmarks]
-        return np.array(placed, np.float32).reshape(-1, 5, 2)
+        return self._predictor.place(pixels, self._frames(landmarks))
 
-    def _frame(self, landmarks: Floats) -> Points:
-        """From the unit square to the face's box, which is turned as the face is."""
-        chip = np.vstack([similarity(landmarks.astype(np.float64), self._template), [0.0, 0.0, 1.0]])
-        frame: Points = (np.linalg.inv(chip) @ self._box)[:2]
-        return frame
+    def _frames(self, landmarks: Floats) -> Points:
+        """(n, 2, 3): from the unit square to each face's box, which is turned as the face is."""
+        chips = np.zeros((len(landmarks), 3, 3))
+        chips[:, :2] = similarity(landmarks.astype(np.float64), self._template)
+        chips[:, 2, 2] = 1
+        frames: Points = (np.linalg.inv(chips) @ self._box)[:, :2]
+        return frames

@@ -42,17 +42,29 @@ def fit(pixels: Pixels, size: int) -> Pixels:
 
 
 def similarity(source: Matrix, target: Matrix) -> Matrix:
-    """The (2, 3) matrix of the rotation, scaling and shift that take `source` nearest to `target`, (n, 2).
+    """The (..., 2, 3) matrices of the rotation, scaling and shift that take `source` nearest to `target`.
 
-    Least squares without reflection (Umeyama 1991), which for points of the plane as complex numbers is
-    one division. Zeros on the left if all of `source` is one point.
+    Both are (..., n, 2). Least squares without reflection (Umeyama 1991), which for points of the plane as
+    complex numbers is one division. Zeros on the left if all of `source` is one point.
     """
-    here, there = source @ [1, 1j], target @ [1, 1j]
-    centred = here - here.mean()
-    spread = np.vdot(centred, centred).real
-    turn = np.vdot(centred, there - there.mean()) / spread if spread else np.complex128(0)
-    shift = there.mean() - turn * here.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    here, there = _complex(source), _complex(target)
+    number = here.shape[-1]
+    middle, goal = here.sum(-1) / number, there.sum(-1) / number
+    centred = here - middle[..., None]
+    spread = np.vecdot(centred, centred).real
+    turn = np.vecdot(centred, there - goal[..., None]) / np.where(spread, spread, 1)
+    shift = goal - turn * middle
+    matrices = np.empty((*turn.shape, 2, 3))
+    matrices[..., 0, 0] = matrices[..., 1, 1] = turn.real
+    matrices[..., 1, 0] = turn.imag
+    matrices[..., 0, 1] = -turn.imag
+    matrices[..., 0, 2], matrices[..., 1, 2] = shift.real, shift.imag
+    return matrices
+
+
+def _complex(points: Matrix) -> npt.NDArray[np.complex128]:
+    """(..., n): points of the plane as complex numbers."""
+    return np.ascontiguousarray(points).view(np.complex128)[..., 0]
 
 
 def _reach(to_chip: Matrix, size: int, cell: float) -> Matrix:

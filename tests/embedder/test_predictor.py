@@ -13,8 +13,9 @@ from embedder.detector import Detector, Pixels
 from embedder.fetching.archives import place
 from embedder.fetching.cache import default_cache
 from embedder.networks import Networks
+from embedder.orientation import Orientation
 from embedder.pack import Pack
-from embedder.predictor import Predictor
+from embedder.predictor import FACES, Predictor
 from tests.photographs import photograph
 
 
@@ -76,6 +77,34 @@ def test_a_face_over_the_edge_and_one_far_outside_have_points_all_the_same(
         assert points.shape == (1, 5, 2)
         assert np.isfinite(points).all()
     assert loaded.aligner.points(pictures[0], np.empty((0, 5, 2), np.float32)).shape == (0, 5, 2)
+
+
+@pytest.mark.parametrize("faces", [1, 6, 2 * FACES + 1])
+def test_faces_together_have_the_points_that_each_has_alone(
+    loaded: Networks, yunet: Detector, pictures: list[Pixels], faces: int
+) -> None:
+    assert loaded.aligner
+    (face,) = yunet.find(pictures[0], 0.8).landmarks
+    shifts = np.random.default_rng(0).normal(0, 30, (faces, 1, 2))
+    shifts[0] = -1000  # one outside, which must not matter to the others
+    landmarks = (face + shifts).astype(np.float32)
+    alone = [loaded.aligner.points(pictures[0], each[None])[0] for each in landmarks]
+    assert np.abs(loaded.aligner.points(pictures[0], landmarks) - alone).max() < 1e-3
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_an_upright_view_has_the_points_of_its_pixels(
+    loaded: Networks, yunet: Detector, pictures: list[Pixels], tag: int
+) -> None:
+    assert loaded.aligner
+    upright = pictures[0]
+    landmarks = yunet.find(upright, 0.8).landmarks
+    orientation = Orientation.of_tag(tag)
+    view = orientation.upright(np.ascontiguousarray(orientation.lying(upright)))
+    expected = loaded.aligner.points(upright, landmarks)
+    assert np.array_equal(loaded.aligner.points(view, landmarks), expected)
+    frame = np.pad(upright, ((7, 5), (3, 9), (0, 0)))[7:-5, 3:-9]  # of a larger image
+    assert np.array_equal(loaded.aligner.points(frame, landmarks), expected)
 
 
 def test_what_is_no_predictor_is_refused(published: Path, tmp_path: Path) -> None:
