@@ -6,8 +6,9 @@ from io import BytesIO
 from PIL import Image as Pillow
 from PIL.IcoImagePlugin import IcoFile
 
+from embedder import pngs
+
 BEGINNING = b"\0\0\1\0"
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def sizes(data: bytes) -> Iterator[tuple[int, int]]:
@@ -15,7 +16,7 @@ def sizes(data: bytes) -> Iterator[tuple[int, int]]:
     for entry in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16):
         offset = int.from_bytes(data[entry + 12 : entry + 16], "little")
         header = data[offset : offset + 24]
-        if header.startswith(PNG):
+        if header.startswith(pngs.BEGINNING):
             yield int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
         else:  # its height counts the rows of the mask too
             width = int.from_bytes(header[4:8], "little", signed=True)
@@ -23,5 +24,9 @@ def sizes(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def largest(data: bytes) -> Pillow.Image:
-    """The largest image inside, by the directory."""
-    return IcoFile(BytesIO(data)).frame(0)
+    """The largest image inside, by the directory. Raises ImageUnreadable if it is a PNG without end."""
+    file = IcoFile(BytesIO(data))
+    begin = file.entry[0].offset
+    if data.startswith(pngs.BEGINNING, begin):
+        pngs.check(data, begin)
+    return file.frame(0)

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from embedder import icons, jpegs, webps
+from embedder import gifs, icons, jpegs, pngs, tiffs, webps
 from embedder.orientation import Orientation, Pixels
 from serving.faults import ImageTooLarge, ImageUnreadable
 
@@ -60,7 +60,7 @@ def _upright(data: bytes, max_pixels: int) -> Pixels:
             return _orientation(partial(jpegs.exif, data)).upright(jpegs.pixels(data))
     file = _opened(data, max_pixels)
     file.load()
-    return _orientation(file.getexif).upright(_rgb(file))
+    return _orientation(partial(_exif, file)).upright(_rgb(file))
 
 
 def _opened(data: bytes, max_pixels: int) -> Pillow.Image:
@@ -72,8 +72,9 @@ def _opened(data: bytes, max_pixels: int) -> Pillow.Image:
         _check([webps.size(data)], max_pixels)
         return WebPImageFile(BytesIO(data))
     # Not Pillow's open(): it knows formats by the dozen, and judges sizes by a setting of the process.
-    for opens, beginnings in _FORMATS.items():
+    for opens, (beginnings, checks) in _FORMATS.items():
         if data.startswith(beginnings):
+            checks(data)
             file = opens(BytesIO(data))
             _check([file.size], max_pixels)
             if isinstance(file, TiffImageFile):
@@ -106,6 +107,14 @@ def _orientation(exif: Callable[[], Pillow.Exif]) -> Orientation:
         return Orientation()
 
 
+def _exif(file: Pillow.Image) -> Pillow.Exif:
+    """The camera's notes. Raises almost anything if they are damaged."""
+    notes = file.info.get("exif", b"")
+    if notes:  # of the form of a TIFF
+        tiffs.check(notes.removeprefix(b"Exif\0\0"))
+    return file.getexif()
+
+
 def _rgb(file: Pillow.Image) -> Pixels:
     file.info.pop("transparency", None)  # alpha is dropped, and Pillow would warn of it
     if file.mode.startswith(("I", "F")):  # 16 bits a pixel or more; floats count as 0 to 255
@@ -115,10 +124,11 @@ def _rgb(file: Pillow.Image) -> Pixels:
     return np.asarray(file if file.mode == "RGB" else file.convert("RGB"))
 
 
-_FORMATS: dict[type[ImageFile], tuple[bytes, ...]] = {
-    JpegImageFile: (jpegs.BEGINNING,),
-    PngImageFile: (icons.PNG,),
-    BmpImageFile: (b"BM",),
-    GifImageFile: (b"GIF87a", b"GIF89a"),
-    TiffImageFile: (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+# How a file begins, and what refuses it if there is so much to it that Pillow would be busy for long.
+_FORMATS: dict[type[ImageFile], tuple[tuple[bytes, ...], Callable[[bytes], None]]] = {
+    JpegImageFile: ((jpegs.BEGINNING,), lambda _: None),  # which was checked before
+    PngImageFile: ((pngs.BEGINNING,), pngs.check),
+    BmpImageFile: ((b"BM",), lambda _: None),
+    GifImageFile: (gifs.BEGINNINGS, gifs.check),
+    TiffImageFile: (tiffs.BEGINNINGS, tiffs.check),
 }
