@@ -15,6 +15,7 @@ SIDE = 640  # pixels: images are shrunk to this longer side; smaller ones are no
 STRIDE = 32  # pixels: networks take multiples of it
 OVERLAP = 0.3  # of two boxes, as intersection over union, above which they show one face
 MOST = 1000  # candidates considered, the best first
+LEAST = 0.2  # the score below which nothing is taken for a face, whatever is asked for: noise begins there
 
 
 class Faces(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from embedder.aligner import Aligner
-from embedder.detector import Detector, Faces, Pixels
+from embedder.detector import LEAST, Detector, Faces, Pixels
 from embedder.images import Image, decode
 from embedder.pose import Pose, to_pose
 from embedder.quality import Quality, to_quality
@@ -73,7 +73,7 @@ class Finder:
     def _faces(self, image: Image, search: Search) -> tuple[Faces, list[Step]]:
         if search.whole_image:
             return whole(image.pixels), []
-        least = self._min_score if search.min_score is None else search.min_score
+        least = self._min_score if search.min_score is None else max(LEAST, search.min_score)
         faces, seconds = timed(self._detector.find, image.pixels, least)
         return faces, [Step(DETECTOR, seconds)]
 

@@ -164,7 +164,19 @@ async def test_the_score_asked_for_is_the_bar(embedder: EmbedderServiceStub, por
     for min_score, faces in ((1.0, 0), (0.5, 1)):
         answer = await embedder.Analyze(pb.AnalyzeRequest(image=image, min_score=min_score))
         assert len(answer.faces) == faces
-    assert len((await embedder.Analyze(pb.AnalyzeRequest(image=image, min_score=0))).faces) > 1
+
+
+@pytest.mark.parametrize("kind", ["portrait", "noise"])
+async def test_below_the_least_score_there_is_no_face_whatever_is_asked_for(
+    embedder: EmbedderServiceStub, portrait: Image.Image, kind: str
+) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
+    image = saved({"portrait": portrait, "noise": noise}[kind], "PNG")
+    all_, some = [
+        await embedder.Analyze(pb.AnalyzeRequest(image=image, min_score=score)) for score in (0, 0.2)
+    ]
+    assert list(all_.faces) == list(some.faces)
+    assert len(all_.faces) == (kind == "portrait")
 
 
 async def test_bad_images_are_refused_with_their_reason(embedder: EmbedderServiceStub) -> None:
