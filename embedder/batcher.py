@@ -42,6 +42,7 @@ class Batcher(Generic[In, Out]):
         self._lines: OrderedDict[Hashable, deque[_Call[In, Out]]] = OrderedDict()  # whose turn it is first
         self._waiting = 0  # items
         self._workers = 0
+        self._running = 0  # batches
         self._pace = 0.0  # seconds that an item takes one worker, of late
 
     async def submit(self, items: Sequence[In], line: Hashable = None) -> Answers[Out]:
@@ -76,6 +77,25 @@ class Batcher(Generic[In, Out]):
                 ended.set()
                 self._changed.notify_all()
 
+    def at_once(
+        self, run: Callable[[Sequence[In]], Sequence[Out]], items: Sequence[In]
+    ) -> Answers[Out] | None:
+        """What `run` makes of `items`, in this thread: a lone caller is spared the way to a worker and back.
+
+        None if something else waits or is under way, or it is too much for a batch: it is to be submitted.
+        """
+        with self._changed:
+            idle = self._workers and not (self._waiting or self._running or self._max_delay)
+            if not idle or len(items) > self._max_size:
+                return None
+            self._running += 1
+        outcome, seconds = timed(_outcome, run, items)
+        self._over(len(items), seconds)
+        self._queue.batch(len(items), [0.0], seconds)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return Answers(list(outcome), seconds)
+
     def _enter(self, call: "_Call[In, Out]", line: Hashable) -> None:
         with self._changed:
             waiting = self._waiting + len(call.items)
@@ -106,7 +126,7 @@ class Batcher(Generic[In, Out]):
         while batch := self._next(ended):
             began = time.monotonic()
             outcome, seconds = timed(_outcome, run, [call.items[place] for call, place in batch])
-            self._pace += (seconds / len(batch) - self._pace) / 8
+            self._over(len(batch), seconds)
             waits = {call: began - call.arrived for call, _ in batch}
             self._queue.batch(len(batch), waits.values(), seconds)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -140,7 +160,14 @@ class Batcher(Generic[In, Out]):
         self._wait(self._waiting - len(batch))
         if self._waiting:
             self._changed.notify()  # another worker may be idle
+        self._running += 1
         return batch
+
+    def _over(self, items: int, seconds: float) -> None:
+        """A batch has been run."""
+        with self._changed:
+            self._running -= 1
+            self._pace += (seconds / items - self._pace) / 8
 
     def _wait(self, items: int) -> None:
         self._waiting = items

@@ -5,7 +5,6 @@ https://arxiv.org/abs/1911.03599
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -25,7 +24,7 @@ class CenterFace:
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
         canvas = to_canvas(pixels, self._side)
-        (candidates,) = self.look(cv2.dnn.blobFromImage(canvas.pixels), min_score)
+        (candidates,) = self.look(canvas.planes(), min_score)
         return to_faces(candidates, canvas)
 
     def look(self, images: npt.NDArray[np.generic], min_score: float) -> list[Faces]:

@@ -37,7 +37,21 @@ class Canvas(NamedTuple):
     """An image as detectors take it."""
 
     pixels: Pixels  # (rows, columns, 3), multiples of STRIDE, the upright image at the top left on black
+    size: tuple[int, int]  # rows and columns of the upright image there
     scale: Floats  # (2,): factors of x and y from the image to the canvas
+
+    def smaller(self, side: int) -> "Canvas":
+        """The image on a smaller canvas: most of the way it has been shrunk already."""
+        rows, columns = self.size
+        canvas = to_canvas(self.pixels[:rows, :columns], side)
+        return canvas._replace(scale=canvas.scale * self.scale)
+
+    def planes(self, *, blue_first: bool = False) -> Floats:
+        """(1, 3, rows, columns), in [0, 255]: the canvas as networks take it."""
+        planes = np.empty((1, 3, *self.pixels.shape[:2]), np.float32)
+        for place, plane in zip((2, 1, 0) if blue_first else (0, 1, 2), cv2.split(self.pixels), strict=True):
+            planes[0, place] = plane
+        return planes
 
 
 def to_canvas(pixels: Pixels, side: int = SIDE) -> Canvas:
@@ -60,7 +74,8 @@ def to_canvas(pixels: Pixels, side: int = SIDE) -> Canvas:
     height, width = upright.shape[:2]
     canvas = np.zeros((-height % STRIDE + height, -width % STRIDE + width, 3), np.uint8)
     canvas[:height, :width] = upright
-    return Canvas(canvas, np.array([width / half.columns, height / half.rows], np.float32))
+    scale = np.array([width / half.columns, height / half.rows], np.float32)
+    return Canvas(canvas, (height, width), scale)
 
 
 def to_faces(candidates: Faces, canvas: Canvas) -> Faces:

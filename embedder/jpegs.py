@@ -60,8 +60,8 @@ def exif(data: bytes) -> Pillow.Exif:
 def check(data: bytes) -> None:
     """Raises ImageUnreadable if there is so much to it that a decoder would be busy for long."""
     # Bytes that look like a scan may be of something else, such as a film behind the photograph.
-    each = np.frombuffer(data, np.uint8)
-    many = np.count_nonzero((each[:-1] == 0xFF) & (each[1:] == START_OF_SCAN)) > MOST_SCANS
+    pairs = (np.frombuffer(data, ">u2", (len(data) - start) // 2, start) for start in (0, 1))
+    many = sum(np.count_nonzero(each == 0xFF00 + START_OF_SCAN) for each in pairs) > MOST_SCANS
     kinds = [segment.kind for segment in (_segments(data) if many else _header(data))]
     if kinds.count(START_OF_SCAN) > MOST_SCANS:
         raise ImageUnreadable(f"the JPEG has more than {MOST_SCANS} scans")

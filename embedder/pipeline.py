@@ -1,13 +1,15 @@
 """From the bytes of an image to what its faces are like."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from embedder.age import Age
 from embedder.alignment import fit
+from embedder.batcher import Answers
 from embedder.detector import SIDE, Faces, Floats, Pixels
 from embedder.finder import Finder, Found
 from embedder.gender import Gender
@@ -88,12 +90,14 @@ class Pipeline:
         age = self._age if ages else None
         gender = self._gender if genders else None
         stages = _present(self._recogniser if chips or qualities else recogniser, age, gender)
-        found = await self._pool.run(self._finder.find, image, search, stages, poses, qualities)
+        asked = _present(recogniser, age, gender)
+        find = partial(self._finder.find, image, search, stages, poses, qualities)
+        found, known = await self._pool.run(self._found, find, asked[0] if len(asked) == 1 else None)
         steps = list(found.steps)
         tasks = (
-            asyncio.ensure_future(_answers(recogniser, found, steps)),
-            asyncio.ensure_future(_answers(age, found, steps)),
-            asyncio.ensure_future(_answers(gender, found, steps)),
+            asyncio.ensure_future(_answers(recogniser, found, steps, known)),
+            asyncio.ensure_future(_answers(age, found, steps, known)),
+            asyncio.ensure_future(_answers(gender, found, steps, known)),
         )
         try:
             answers = await asyncio.gather(*tasks)
@@ -111,6 +115,15 @@ class Pipeline:
             found.qualities,
             sorted(steps, key=lambda step: ORDER.index(step.name)),
         )
+
+    def _found(
+        self, find: Callable[[], Found], stage: Stage[Any] | None
+    ) -> tuple[Found, Answers[Any] | None]:
+        """What is found, and what the only stage makes of it, which is done at once for a lone caller."""
+        found = find()
+        if not stage or stage.name not in found.cuts or not self._pool.lone:
+            return found, None
+        return found, stage.answer_at_once(found.cuts[stage.name].chips)
 
     async def embed(self, chips: Sequence[Pixels], line: Hashable) -> list[Floats]:
         """The embeddings of faces that have been cut out, (chip_size, chip_size, 3) each.
@@ -147,12 +160,14 @@ class Pipeline:
                 await stage.answer(size * chips)
 
 
-async def _answers(stage: Stage[Out] | None, found: Found, steps: list[Step]) -> list[Out]:
-    """What a stage makes of the chips that were cut for it, which is a step."""
+async def _answers(
+    stage: Stage[Out] | None, found: Found, steps: list[Step], known: Answers[Out] | None
+) -> list[Out]:
+    """What a stage makes of the chips that were cut for it, which is a step; it may be known already."""
     if stage is None or stage.name not in found.cuts:
         return []
     cut = found.cuts[stage.name]
-    answers = await stage.answer(cut.chips)
+    answers = known or await stage.answer(cut.chips)
     steps.append(Step(stage.name, cut.seconds + answers.seconds))
     return answers.results
 

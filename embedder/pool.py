@@ -20,16 +20,25 @@ class Pool:
 
     def __init__(self, threads: int, waiting: int, metrics: Metrics) -> None:
         self._executor = ThreadPoolExecutor(threads, "image")
-        self._places = threading.BoundedSemaphore(threads + waiting)
+        self._most = threads + waiting
+        self._calls = 0  # that run or wait
+        self._counted = threading.Lock()  # guards that
         self._metrics = metrics
+
+    @property
+    def lone(self) -> bool:
+        """Whether no more than one call runs or waits."""
+        return self._calls <= 1
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `call` returns or raises. Raises Overloaded at once if there is no place to wait.
 
         If the caller is cancelled, a call that still waits is not made, and its place is free.
         """
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("every worker is busy and the queue is full: try again with backoff")
+        with self._counted:
+            if self._calls >= self._most:
+                raise Overloaded("every worker is busy and the queue is full: try again with backoff")
+            self._calls += 1
         self._metrics.image_came()
         future = self._executor.submit(self._do, time.monotonic(), partial(call, *args, **kwargs))
         future.add_done_callback(self._over)
@@ -44,6 +53,7 @@ class Pool:
             self._metrics.image_done(time.monotonic() - began)
 
     def _over(self, future: Future[Any]) -> None:
-        self._places.release()
+        with self._counted:
+            self._calls -= 1
         if future.cancelled():  # while it waited
             self._metrics.image_left()

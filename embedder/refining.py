@@ -4,6 +4,7 @@ docs/detection.md says what this is worth.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,12 +12,13 @@ import numpy as np
 
 from embedder.alignment import align, similarity
 from embedder.centerface import CenterFace
-from embedder.detector import SIDE, Faces, Pixels, separate
+from embedder.detector import SIDE, Faces, Pixels, separate, to_canvas
 from embedder.device import CPU, Device
 from embedder.template import squares
 from embedder.yunet import YuNet
 
-SIDES = (SIDE, SIDE // 4)  # pixels: the smaller canvas is for faces that fill the image, or more than that
+# Pixels: first the larger canvas. The other one is for faces that fill the image, or more than that.
+SIDES = (SIDE, SIDE // 4)
 REGION = 128  # pixels: width and height of what CenterFace sees of a face
 MARGIN = 1.25  # width of that, in longer sides of the face's box
 NEAR = 0.15  # of the region: how far from its middle may be the face that is looked for
@@ -35,11 +37,12 @@ class Refined:
     ) -> None:
         self._finders = [YuNet(yunet, side, device=device) for side in sides]
         self._placer = CenterFace(centerface, device=device)
+        self._helper = ThreadPoolExecutor(1, "detector")  # looks at smaller canvases meanwhile
         # The first run of a network takes its time, and would come with the first face only.
         self._placer.look(np.zeros((1, 3, REGION, REGION), np.float32), 1.0)
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
-        found = separate(_joined([finder.find(pixels, min_score) for finder in self._finders]))
+        found = separate(_joined(self._found(pixels, min_score)))
         surest = np.sort(np.argsort(-found.scores)[:MOST])  # and still the largest box first
         found = Faces(*(each[surest] for each in found))
         looks = [
@@ -47,6 +50,21 @@ class Refined:
             for start in range(0, len(found.scores), BATCH)
         ]
         return _joined(looks) if looks else found
+
+    def _found(self, pixels: Pixels, min_score: float) -> list[Faces]:
+        largest, *others = self._finders
+        canvas = to_canvas(pixels, largest.side)
+
+        def look(finder: YuNet) -> Faces:
+            return finder.look(canvas.smaller(finder.side), min_score)
+
+        looks = [self._helper.submit(look, finder) for finder in others]
+        found = [largest.look(canvas, min_score)]
+        # What the helper has not begun by now, since other images keep it busy, is done here.
+        return found + [
+            look(finder) if begun.cancel() else begun.result()
+            for finder, begun in zip(others, looks, strict=True)
+        ]
 
     def _look(self, pixels: Pixels, found: Faces, min_score: float) -> Faces:
         """Those of at most BATCH faces that CenterFace sees as well."""

@@ -55,6 +55,10 @@ class Stage(Generic[Out]):
         """
         return await self._batcher.submit(chips, line)
 
+    def answer_at_once(self, chips: Sequence[Pixels]) -> Answers[Out] | None:
+        """The same in this thread; None if the network is at work for others."""
+        return self._batcher.at_once(self._reader.look, chips)
+
     async def work(self) -> None:
         """Looks at chips until cancelled."""
         await self._batcher.work(self._reader.look)

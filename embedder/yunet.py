@@ -1,16 +1,17 @@
 """YuNet: a small detector of faces at three scales. https://doi.org/10.1007/s11633-023-1423-y"""
 
+from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from embedder.detector import SIDE, Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.detector import SIDE, Canvas, Faces, Floats, Pixels, to_canvas, to_faces
 from embedder.device import CPU, Device
 from embedder.session import Session
 
 CELLS = (8, 16, 32)  # pixels of the image to a cell of each scale
-OUTPUTS = [f"{kind}_{cell}" for cell in CELLS for kind in ("cls", "obj", "bbox", "kps")]
+KINDS = ("cls", "obj", "bbox", "kps")
+OUTPUTS = [f"{kind}_{cell}" for kind in KINDS for cell in CELLS]
 
 
 class YuNet:
@@ -18,24 +19,34 @@ class YuNet:
 
     def __init__(self, path: Path, side: int = SIDE, *, device: Device = CPU) -> None:
         self._session = Session(path, OUTPUTS, device)
-        self._side = side
+        self.side = side  # pixels: of the canvas that it looks at
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
-        canvas = to_canvas(pixels, self._side)
-        answers = [each[0] for each in self._session.run(cv2.dnn.blobFromImage(canvas.pixels, swapRB=True))]
-        scales = [
-            self._read(cell, canvas.pixels.shape[1], answers[4 * i : 4 * i + 4], min_score)
-            for i, cell in enumerate(CELLS)
-        ]
-        return to_faces(Faces(*(np.concatenate(each) for each in zip(*scales, strict=True))), canvas)
+        return self.look(to_canvas(pixels, self.side), min_score)
 
-    def _read(self, cell: int, columns: int, answers: list[Floats], min_score: float) -> Faces:
-        known, there, box, marks = answers
-        scores = np.sqrt(known[:, 0] * there[:, 0])
+    def look(self, canvas: Canvas, min_score: float) -> Faces:
+        """The faces on a canvas, in pixels of the image."""
+        answers = [each[0] for each in self._session.run(canvas.planes(blue_first=True))]
+        scales = len(CELLS)
+        # (n, values) for the n cells of all scales.
+        known, there, box, marks = (
+            np.concatenate(answers[start : start + scales]) for start in range(0, len(answers), scales)
+        )
+        scores = np.sqrt(known * there)[:, 0]
         (at,) = np.nonzero(scores >= min_score)
-        row, column = np.divmod(at, columns // cell)
-        spots = np.stack([column, row], 1).astype(np.float32)
-        sizes = np.exp(box[at, 2:]) * cell
-        corners = (spots + box[at, :2]) * cell - sizes / 2
-        landmarks = (spots[:, None] + marks[at].reshape(-1, 5, 2)) * cell
-        return Faces(np.concatenate([corners, sizes], 1), landmarks, scores[at])
+        cells = _cells(*canvas.pixels.shape[:2])[at]
+        spots, size = cells[:, :2], cells[:, 2:]
+        sizes = np.exp(box[at, 2:]) * size
+        corners = (spots + box[at, :2]) * size - sizes / 2
+        landmarks = (spots[:, None] + marks[at].reshape(-1, 5, 2)) * size[:, None]
+        return to_faces(Faces(np.concatenate([corners, sizes], 1), landmarks, scores[at]), canvas)
+
+
+@lru_cache(64)
+def _cells(rows: int, columns: int) -> Floats:
+    """(n, 3): column and row of each cell in the grid of its scale, and its size in pixels of the image."""
+    grids = []
+    for size in CELLS:
+        row, column = np.indices((rows // size, columns // size), np.float32).reshape(2, -1)
+        grids.append(np.stack([column, row, np.full_like(row, size)], 1))
+    return np.concatenate(grids)

@@ -191,3 +191,34 @@ async def test_work_in_several_batches_adds_up() -> None:
             await asyncio.sleep(0.1)
             worker.go.release()
         assert 0.2 <= (await answers).seconds < 0.4
+
+
+async def test_a_lone_call_is_answered_in_its_own_thread() -> None:
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=2, max_waiting=9)
+    worker = Worker()
+
+    def double(items: Sequence[int]) -> list[int]:
+        return [2 * item for item in items]
+
+    assert batcher.at_once(double, [1]) is None  # nobody works here
+    async with working(batcher, worker):
+        await until(lambda: batcher.at_once(double, [1]) is not None)
+        answers = batcher.at_once(double, [1, 2])
+        assert answers
+        assert answers.results == [2, 4]
+        assert batcher.at_once(double, [1, 2, 3]) is None  # more than a batch
+        with pytest.raises(ZeroDivisionError):
+            batcher.at_once(lambda items: [items[0] // 0], [1])
+        task = await submitted(batcher, 1)
+        await until(lambda: worker.batches)
+        assert batcher.at_once(double, [1]) is None  # another is under way
+        worker.go.release()
+        await task
+        assert batcher.at_once(double, [1])
+
+
+async def test_nobody_is_answered_at_once_where_company_is_waited_for() -> None:
+    batcher: Batcher[int, int] = Batcher(unread().queue("test"), max_size=2, max_waiting=9, max_delay=0.01)
+    async with working(batcher, Worker()):
+        await asyncio.sleep(0.05)
+        assert batcher.at_once(list, [1]) is None

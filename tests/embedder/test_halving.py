@@ -77,3 +77,20 @@ def test_a_turned_image_is_turned_when_it_is_small(tag: int) -> None:
     expected = to_canvas(np.ascontiguousarray(upright))
     assert np.array_equal(canvas.scale, expected.scale)
     assert np.abs(canvas.pixels.astype(int) - expected.pixels).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(120, 90), (500, 300), (700, 1000), (3001, 4003)])
+def test_a_canvas_is_shrunk_on_as_the_image_would_be(shape: tuple[int, int]) -> None:
+    pixels = waves(*shape)
+    smaller, expected = to_canvas(pixels).smaller(160), to_canvas(pixels, 160)
+    rows, columns = (min(each) for each in zip(smaller.size, expected.size, strict=True))
+    assert np.abs(np.subtract(smaller.size, expected.size)).max() <= 1
+    differ = np.abs(smaller.pixels[:rows, :columns].astype(int) - expected.pixels[:rows, :columns])
+    assert differ.mean() < 2
+    assert np.allclose(smaller.scale, np.array(smaller.size[::-1]) / shape[::-1], rtol=3e-3, atol=0)
+
+
+def test_a_canvas_becomes_planes() -> None:
+    canvas = to_canvas(waves(700, 1000))
+    assert np.array_equal(canvas.planes(), cv2.dnn.blobFromImage(canvas.pixels))
+    assert np.array_equal(canvas.planes(blue_first=True), cv2.dnn.blobFromImage(canvas.pixels, swapRB=True))

@@ -56,3 +56,14 @@ async def test_who_leaves_while_being_served_keeps_the_thread_until_it_ends() ->
 async def test_what_a_call_raises_comes_back() -> None:
     with pytest.raises(ZeroDivisionError):
         await Pool(1, 0, unread()).run(divmod, 1, 0)
+
+
+async def test_a_call_is_alone_until_another_comes() -> None:
+    pool, made, go = Pool(threads=1, waiting=1, metrics=unread()), list[int](), threading.Event()
+    one = await started(pool, made, go, 1)
+    assert pool.lone
+    other = await started(pool, made, go, 2)
+    assert not pool.lone
+    go.set()
+    await asyncio.gather(one, other)
+    assert pool.lone

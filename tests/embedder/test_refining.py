@@ -1,5 +1,7 @@
 """YuNet and CenterFace together: what the default detector must not miss, and must not see."""
 
+import threading
+
 import cv2
 import numpy as np
 import pytest
@@ -86,3 +88,15 @@ def test_more_faces_than_a_batch_are_looked_at(refined: Detector) -> None:
     face = scaled(opened("obama"), 0.15)[:160, :120]
     crowd = np.tile(face, (4, 5, 1))
     assert len(refined.find(crowd, 0.5).scores) == 20 > refining.BATCH
+
+
+def test_the_faces_are_the_same_while_the_helper_is_busy(refined: Refined) -> None:
+    pixels, go = opened("obama"), threading.Event()
+    expected = refined.find(pixels, 0.5)
+    busy = refined._helper.submit(go.wait, 60)
+    try:
+        found = refined.find(pixels, 0.5)
+    finally:
+        go.set()
+    assert busy.result()
+    assert all(np.array_equal(*each) for each in zip(found, expected, strict=True))
