@@ -79,7 +79,7 @@ def test_chips_are_cut_by_the_box_as_insightface_cuts_them() -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (200, 300, 3)).astype(np.uint8)
     boxes = np.array([[60, 40, 70, 90], [150.5, -20.25, 100, 64]], np.float32)
     faces = Faces(boxes, np.zeros((2, 5, 2), np.float32), np.ones(2, np.float32))
-    reader = Reader(pack.age.template, pack.age.chip_size, lambda chips: list(chips), pack.age.by)
+    reader = Reader(pack.age.template, pack.age.chip_size, lambda chips: list(chips), (16,), pack.age.by)
     cut = Stage("age", reader, 0.0, unread()).cut(pixels, faces, faces.landmarks)
     for each, (left, top, width, height) in zip(cut, boxes.tolist(), strict=True):
         scale = 96 / (max(width, height) * 1.5)
@@ -90,7 +90,7 @@ def test_chips_are_cut_by_the_box_as_insightface_cuts_them() -> None:
 
 
 def test_an_image_that_is_taken_for_a_face_is_the_chip() -> None:
-    reader = Reader(np.zeros((4, 2)), 96, lambda chips: list(chips), By.BOX)
+    reader = Reader(np.zeros((4, 2)), 96, lambda chips: list(chips), (16,), By.BOX)
     faces = Faces(
         np.array([[0, 0, 96, 96]], np.float32), np.empty((0, 5, 2), np.float32), np.ones(1, np.float32)
     )
