@@ -106,3 +106,13 @@ class EmbedderUnavailable(Fault):
 class GalleryBehind(Fault):
     code = StatusCode.UNAVAILABLE
     reason = pb.ERROR_REASON_GALLERY_BEHIND
+
+
+class IdempotencyKeyUsed(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_IDEMPOTENCY_KEY_USED
+
+
+class ImageNotKept(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_IMAGE_NOT_KEPT

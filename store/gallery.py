@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg.rows import class_row
 
-from serving.faults import FaceNotFound, ModelMismatch, SubjectExists, SubjectNotFound
+from serving.faults import FaceNotFound, ImageNotKept, ModelMismatch, SubjectExists, SubjectNotFound
 from store.database import Connection, Database
 from store.revisions import hold_gallery, lock_gallery, log_change, log_changes
-from store.subjects import find_subject, merge, rename, subject_for
+from store.subjects import find_subject, merge, rename, subjects_for
 
 
 class StoredFace(NamedTuple):
@@ -67,38 +67,6 @@ class GalleryStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def add_face(
-        self, gallery_id: UUID, subject: str, embedding: bytes, image: bytes, model: str
-    ) -> tuple[StoredFace, int]:
-        """Keeps a face, under a subject that is made if need be; returns it and the new revision.
-
-        `embedding` is float32 little-endian of norm 1. Raises ModelMismatch.
-        """
-        async with self._database.transaction() as connection:
-            gallery = await lock_gallery(connection, gallery_id)
-            check_model(gallery.model, model)
-            if gallery.model is None:
-                await connection.execute(
-                    "UPDATE galleries SET model = %s, dimension = %s WHERE id = %s",
-                    (model, len(embedding) // 4, gallery_id),
-                )
-            elif gallery.dimension != len(embedding) // 4:
-                raise ValueError(f"an embedding of another length than the gallery's {gallery.dimension}")
-            subject_id, name = await subject_for(connection, gallery_id, subject)
-            face_id = uuid4()
-            cursor = await connection.execute(
-                "INSERT INTO faces (id, gallery_id, subject_id, embedding, model)"
-                " VALUES (%s, %s, %s, %s, %s) RETURNING created_at",
-                (face_id, gallery_id, subject_id, embedding, model),
-            )
-            row = await cursor.fetchone()
-            assert row
-            await connection.execute(
-                "INSERT INTO images (face_id, content) VALUES (%s, %s)", (face_id, image)
-            )
-            await log_change(connection, gallery, "face added", face_id)
-        return StoredFace(face_id, name, row[0]), gallery.revision
 
     async def erase_face(self, gallery_id: UUID, face_id: UUID) -> Erased:
         """Erases a face with its image; its subject stays. Raises FaceNotFound."""
@@ -167,7 +135,7 @@ class GalleryStore:
             await hold_gallery(connection, gallery_id)
             if await find_subject(connection, gallery_id, name):
                 raise SubjectExists(f"there is a subject {name!r} already, letter case aside")
-            await subject_for(connection, gallery_id, name)
+            await subjects_for(connection, gallery_id, [name])
 
     async def rename_subject(self, gallery_id: UUID, name: str, new_name: str) -> Renamed:
         """Gives a subject another name, or its faces to the subject that has that name already.
@@ -247,16 +215,18 @@ class GalleryStore:
             return await cursor.fetchone() is None
 
     async def image(self, gallery_id: UUID, face_id: UUID) -> bytes:
-        """The file a face was enrolled from. Raises FaceNotFound."""
+        """The file a face was enrolled from. Raises FaceNotFound, ImageNotKept."""
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
-                "SELECT content FROM images JOIN faces ON faces.id = face_id"
-                " WHERE face_id = %s AND gallery_id = %s",
+                "SELECT content FROM faces LEFT JOIN images ON face_id = faces.id"
+                " WHERE faces.id = %s AND gallery_id = %s",
                 (face_id, gallery_id),
             )
             row = await cursor.fetchone()
         if row is None:
             raise _no_face(face_id)
+        if row[0] is None:
+            raise ImageNotKept(f"the face {face_id} was enrolled without an image", face_id=face_id)
         return bytes(row[0])
 
 

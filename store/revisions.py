@@ -85,14 +85,25 @@ async def log_change(
 
 
 async def log_changes(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> int:
-    """Does the same for several changes of one kind to a gallery that is held; returns its new revision."""
-    for id_ in ids:
-        gallery = gallery._replace(revision=gallery.revision + 1)
-        await log_change(connection, gallery, kind, id_)
+    """Does the same for several changes of one kind to a gallery that is held; returns its new revision.
+
+    Each is a revision, in their order, and all of them are one notification.
+    """
+    if not ids:
+        return gallery.revision
+    after = gallery._replace(revision=gallery.revision + len(ids))
     await connection.execute(
-        "UPDATE galleries SET revision = %s WHERE id = %s", (gallery.revision, gallery.id)
+        "INSERT INTO changes (gallery_id, revision, kind, id)"
+        " SELECT %s, %s + n, %s, id FROM unnest(%s::uuid[]) WITH ORDINALITY AS changed (id, n)",
+        (gallery.id, gallery.revision, kind, ids),
     )
-    return gallery.revision
+    await connection.execute(
+        "UPDATE galleries SET revision = %s WHERE id = %s", (after.revision, gallery.id)
+    )
+    if after.revision // _TRIM_EVERY > gallery.revision // _TRIM_EVERY:
+        await trim(connection, after, KEPT)
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
+    return after.revision
 
 
 async def trim(connection: Connection, gallery: Gallery, kept: int) -> None:

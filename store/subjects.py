@@ -24,16 +24,25 @@ async def find_subject(connection: Connection, gallery_id: UUID, name: str) -> S
     return await cursor.fetchone()
 
 
-async def subject_for(connection: Connection, gallery_id: UUID, name: str) -> Subject:
-    """The subject of a name in any letter case, made if need be, in a gallery that is locked."""
-    if found := await find_subject(connection, gallery_id, name):
-        return found
-    made = Subject(uuid4(), name)
-    await connection.execute(
-        "INSERT INTO subjects (id, gallery_id, name, folded) VALUES (%s, %s, %s, %s)",
-        (made.id, gallery_id, name, name.casefold()),
+async def subjects_for(connection: Connection, gallery_id: UUID, names: list[str]) -> dict[str, Subject]:
+    """The subjects of names in any letter case, made if need be, in a gallery that is locked.
+
+    By their folded names. Of several spellings of a new one the first counts.
+    """
+    wanted = {name.casefold(): name for name in reversed(names)}
+    cursor = await connection.execute(
+        "SELECT folded, id, name FROM subjects WHERE gallery_id = %s AND folded = ANY(%s)",
+        (gallery_id, list(wanted)),
     )
-    return made
+    there = {folded: Subject(*rest) for folded, *rest in await cursor.fetchall()}
+    new = {folded: Subject(uuid4(), name) for folded, name in wanted.items() if folded not in there}
+    if new:
+        await connection.execute(
+            "INSERT INTO subjects (id, gallery_id, name, folded)"
+            " SELECT id, %s, name, folded FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)",
+            (gallery_id, [each.id for each in new.values()], [each.name for each in new.values()], list(new)),
+        )
+    return there | new
 
 
 async def rename(connection: Connection, subject_id: UUID, name: str) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import psycopg
 import pytest
 
+from store.additions import Added, Additions, NewFace
 from store.database import Database
-from store.gallery import GalleryStore, StoredFace
+from store.gallery import GalleryStore
 from store.services import Service, create_service
 
 IMAGE = b"an image file"
@@ -36,13 +37,20 @@ def embedding(seed: int, dimension: int = DIMENSION) -> bytes:
 
 async def enrol(
     store: GalleryStore, gallery_id: UUID, subject: str, seed: int = 0, image: bytes = IMAGE
-) -> tuple[StoredFace, int]:
-    return await store.add_face(gallery_id, subject, embedding(seed), image, MODEL)
+) -> Added:
+    return await Additions(store._database).add(
+        gallery_id, NewFace(subject, embedding(seed), MODEL, image)
+    )
 
 
 @pytest.fixture
 def store(database: Database) -> GalleryStore:
     return GalleryStore(database)
+
+
+@pytest.fixture
+def additions(database: Database) -> Additions:
+    return Additions(database)
 
 
 @pytest.fixture

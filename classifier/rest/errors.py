@@ -114,4 +114,6 @@ _TOLD: dict[type[Exception], _Told] = {
         AWAY, 41, lambda fault, _: f"Error during synchronization between servers: {fault}"
     ),
     faults.GalleryBehind: _Told(AWAY, 0, _as_it_is),
+    faults.IdempotencyKeyUsed: _Told(BAD_REQUEST, 0, _as_it_is),  # its clients send no key
+    faults.ImageNotKept: _Told(NOT_FOUND, 44, lambda fault, _: f"Image {fault.facts['face_id']} not found"),
 }

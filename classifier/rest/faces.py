@@ -16,7 +16,7 @@ from classifier.rest.parameters import Parameters
 from classifier.rest.parts import Paths
 from classifier.rest.upload import ONE_IMAGE, read_json, read_upload
 from mien.rest.v1 import compreface_pb2 as pb
-from serving.faults import ApiKeyMalformed, ApiKeyUnknown, FaceNotFound, SubjectNotFound
+from serving.faults import ApiKeyMalformed, ApiKeyUnknown, FaceNotFound, ImageNotKept, SubjectNotFound
 from serving.guard import Context
 from store.gallery import StoredFace
 
@@ -88,7 +88,7 @@ class Faces(Paths):
 
     async def _image(self, gallery_id: UUID | None, face_id: UUID, context: Context) -> httpbody_pb2.HttpBody:
         image = b""
-        with suppress(FaceNotFound):  # CompreFace answers nothing then, with status 200
+        with suppress(FaceNotFound, ImageNotKept):  # CompreFace answers nothing then, with status 200
             image = await self.parts.store.image(gallery_id, face_id) if gallery_id else b""
         await context.send_initial_metadata(NOT_TO_BE_KEPT)
         return httpbody_pb2.HttpBody(content_type="application/octet-stream", data=image)

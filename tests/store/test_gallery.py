@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from serving.faults import FaceNotFound, ModelMismatch, SubjectExists, SubjectNotFound
+from serving.faults import ArgumentInvalid, FaceNotFound, ModelMismatch, SubjectExists, SubjectNotFound
+from store.additions import Additions, NewFace
 from store.database import Database
 from store.gallery import GalleryStore
 from store.revisions import newest
@@ -31,7 +32,7 @@ async def test_each_write_raises_the_revision_by_one(store: GalleryStore, galler
 
 
 async def test_a_refused_write_leaves_no_trace(
-    store: GalleryStore, gallery_id: UUID, database_url: str
+    store: GalleryStore, additions: Additions, gallery_id: UUID, database_url: str
 ) -> None:
     await enrol(store, gallery_id, "Ann")
     before = contents(database_url)
@@ -40,9 +41,9 @@ async def test_a_refused_write_leaves_no_trace(
     with pytest.raises(SubjectNotFound):
         await store.erase_subject(gallery_id, "Ben")
     with pytest.raises(ModelMismatch):
-        await store.add_face(gallery_id, "Ben", embedding(1), IMAGE, "another model")
-    with pytest.raises(ValueError, match="another length"):
-        await store.add_face(gallery_id, "Ben", embedding(1, 16), IMAGE, "a model")
+        await additions.add(gallery_id, NewFace("Ben", embedding(1), "another model", IMAGE))
+    with pytest.raises(ArgumentInvalid, match="8 values"):
+        await additions.add(gallery_id, NewFace("Ben", embedding(1, 16), "a model", IMAGE))
     assert contents(database_url) == before
 
 
@@ -115,13 +116,13 @@ async def test_what_is_erased_is_in_no_table(
 
 
 async def test_an_empty_gallery_is_tied_to_no_model(
-    store: GalleryStore, gallery_id: UUID, database: Database
+    store: GalleryStore, additions: Additions, gallery_id: UUID, database: Database
 ) -> None:
     face, _ = await enrol(store, gallery_id, "Ann")
     assert (await newest(database, gallery_id)).model == "a model"
     await store.erase_face(gallery_id, face.face_id)
     assert (await newest(database, gallery_id)).model is None
-    await store.add_face(gallery_id, "Ann", embedding(1, 16), IMAGE, "another model")
+    await additions.add(gallery_id, NewFace("Ann", embedding(1, 16), "another model", IMAGE))
     await store.erase_subject(gallery_id, "Ann")
     assert (await newest(database, gallery_id)).model is None
     await enrol(store, gallery_id, "Ann")
@@ -147,9 +148,9 @@ async def test_a_gallery_knows_nothing_of_another(
     assert (await store.list_faces(gallery_id, None, limit=9)).faces == [face]
 
 
-async def test_an_embedding_that_is_cut_off_cannot_be_stored(store: GalleryStore, gallery_id: UUID) -> None:
+async def test_an_embedding_that_is_cut_off_cannot_be_stored(additions: Additions, gallery_id: UUID) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
-        await store.add_face(gallery_id, "Ann", embedding(0)[:-1], IMAGE, "a model")
+        await additions.add(gallery_id, NewFace("Ann", embedding(0)[:-1], "a model", IMAGE))
 
 
 async def test_a_renamed_subject_keeps_its_faces(store: GalleryStore, gallery_id: UUID) -> None:

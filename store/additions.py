@@ -1,0 +1,167 @@
+"""Adds faces to a gallery, any number of them in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from serving.faults import ArgumentInvalid, Fault, IdempotencyKeyUsed, ModelMismatch
+from store.database import Connection, Database
+from store.gallery import StoredFace, check_model
+from store.revisions import Gallery, hold_gallery, log_changes, newest_in
+from store.subjects import subjects_for
+
+
+class Key(NamedTuple):
+    """What an add is known by when it is tried again."""
+
+    text: str
+    fingerprint: bytes  # SHA-256 of what is added: under the same key it is the same
+
+
+class NewFace(NamedTuple):
+    subject: str
+    embedding: bytes  # float32 little-endian, norm 1
+    model: str  # that made it
+    image: bytes | None  # the file
+    key: Key | None = None
+
+
+class Added(NamedTuple):
+    """A face that is there, and a revision of the gallery that has it: the first, unless it was there."""
+
+    face: StoredFace
+    revision: int
+
+
+class _Row(NamedTuple):
+    """A face that is about to be written; the first becomes the gallery's next revision, and so on."""
+
+    id: UUID
+    face: NewFace
+    revision: int
+
+
+class Additions:
+    """Each method raises StoreUnavailable when Postgres is away: then a face may be there or not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, gallery_id: UUID, face: NewFace) -> Added:
+        """Adds one. Raises ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed."""
+        (outcome,) = await self.add_all(gallery_id, [face])
+        if isinstance(outcome, Fault):
+            raise outcome
+        return outcome
+
+    async def add_all(self, gallery_id: UUID, faces: Sequence[NewFace]) -> list[Added | Fault]:
+        """Adds those that can be added, in one transaction, under subjects that are made if need be.
+
+        Returns what became of each, in their order; a fault is one that `add` raises.
+        """
+        async with self._database.transaction() as connection:
+            gallery = await hold_gallery(connection, gallery_id)
+            keys = [face.key.text for face in faces if face.key]
+            there = await _known(connection, gallery, keys) if keys else {}
+            rows, outcomes = _planned(gallery, faces, there)
+            added = await _write(connection, gallery, rows) if rows else {}
+        return [added[each.id] if isinstance(each, _Row) else each for each in outcomes]
+
+    async def known(self, gallery_id: UUID, key: Key) -> Added | None:
+        """The face that was added under this key, if it is there. Raises IdempotencyKeyUsed."""
+        async with self._database.transaction() as connection:
+            there = await _known(connection, await newest_in(connection, gallery_id), [key.text])
+        return _same(*there[key.text], key) if key.text in there else None
+
+
+def _planned(
+    gallery: Gallery, faces: Iterable[NewFace], there: dict[str, tuple[Added, bytes]]
+) -> tuple[list[_Row], list[_Row | Added | Fault]]:
+    """What is to be written, and for each face its row, or the one that was there, or what is wrong."""
+    rows: list[_Row] = []
+    by_key: dict[str, _Row] = {}
+    outcomes: list[_Row | Added | Fault] = []
+    for face in faces:
+        try:
+            if face.key and (known := there.get(face.key.text)):
+                outcomes.append(_same(*known, face.key))
+            elif face.key and (twin := by_key.get(face.key.text)):
+                _check_key(twin.id, twin.face.key, face.key)
+                outcomes.append(twin)
+            else:
+                gallery = _checked(gallery, face)
+                row = _Row(uuid4(), face, gallery.revision + len(rows) + 1)
+                if face.key:
+                    by_key[face.key.text] = row
+                rows.append(row)
+                outcomes.append(row)
+        except (ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed) as fault:
+            outcomes.append(fault)
+    return rows, outcomes
+
+
+def _checked(gallery: Gallery, face: NewFace) -> Gallery:
+    """The gallery as it is with the face, which ties it to a model if it had none."""
+    check_model(gallery.model, face.model)
+    dimension = len(face.embedding) // 4
+    if gallery.model is not None and gallery.dimension != dimension:
+        raise ArgumentInvalid(f"an embedding of this gallery has {gallery.dimension} values", field="embedding")
+    return gallery._replace(model=face.model, dimension=dimension)
+
+
+def _same(added: Added, fingerprint: bytes, key: Key) -> Added:
+    _check_key(added.face.face_id, Key(key.text, fingerprint), key)
+    return added
+
+
+def _check_key(face_id: UUID, first: Key | None, key: Key) -> None:
+    if first != key:
+        raise IdempotencyKeyUsed(
+            "another face was added under this idempotency key; use a new key for each face", face_id=face_id
+        )
+
+
+async def _known(
+    connection: Connection, gallery: Gallery, keys: list[str]
+) -> dict[str, tuple[Added, bytes]]:
+    """The faces that have these keys, with their fingerprints."""
+    cursor = await connection.cursor(binary=True).execute(
+        "SELECT idempotency_key, fingerprint, faces.id, name, created_at"
+        " FROM faces JOIN subjects ON subjects.id = subject_id"
+        " WHERE faces.gallery_id = %s AND idempotency_key = ANY(%s) AND idempotency_key IS NOT NULL",
+        (gallery.id, keys),
+    )
+    return {
+        key: (Added(StoredFace(*face), gallery.revision), fingerprint)
+        for key, fingerprint, *face in await cursor.fetchall()
+    }
+
+
+async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> dict[UUID, Added]:
+    """Writes rows into a gallery that is held."""
+    model, dimension = rows[0].face.model, len(rows[0].face.embedding) // 4
+    cursor = await connection.execute(
+        "UPDATE galleries SET model = %s, dimension = %s WHERE id = %s RETURNING now()",
+        (model, dimension, gallery.id),
+    )
+    now = await cursor.fetchone()
+    assert now
+    subjects = await subjects_for(connection, gallery.id, [row.face.subject for row in rows])
+    written = [(row, subjects[row.face.subject.casefold()]) for row in rows]
+    faces = (
+        (row.id, gallery.id, subject.id, row.face.embedding, model, *(row.face.key or (None, None)))
+        for row, subject in written
+    )
+    columns = "id, gallery_id, subject_id, embedding, model, idempotency_key, fingerprint"
+    await _copy(connection, f"faces ({columns})", "uuid uuid uuid bytea text text bytea", faces)
+    if images := [(row.id, row.face.image) for row in rows if row.face.image is not None]:
+        await _copy(connection, "images (face_id, content)", "uuid bytea", images)
+    await log_changes(connection, gallery, "face added", [row.id for row in rows])
+    return {row.id: Added(StoredFace(row.id, subject.name, now[0]), row.revision) for row, subject in written}
+
+
+async def _copy(connection: Connection, table: str, types: str, rows: Iterable[tuple[object, ...]]) -> None:
+    async with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types(types.split())
+        for row in rows:
+            await copy.write_row(row)
