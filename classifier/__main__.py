@@ -4,7 +4,9 @@ import grpc
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
+from classifier.adding import Adding
 from classifier.analysis import Analyses
+from classifier.batches import Batches
 from classifier.enrolment import Enrolment
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
@@ -28,6 +30,7 @@ from serving.refusals import Refusals
 from serving.scraping import scraped
 from serving.server import serve, sizes
 from serving.settings import read_settings
+from store.additions import Additions
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
@@ -42,13 +45,15 @@ async def main(settings: Settings) -> None:
         grpc.aio.insecure_channel(settings.embedder, [*SOON, *sizes(settings.max_request)]) as channel,
     ):
         analyses, store = Analyses(channel, settings.max_request), GalleryStore(database)
+        additions = Additions(database)
         galleries, keys = Galleries(database), Keys(database)
-        recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, store)
+        recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(Holdings(galleries))
         metrics = CallMetrics(registry)
+        adding = Adding(enrolment, Batches(additions), metrics)
         limits = Limits(settings.max_file, settings.max_request)
         compreface = CompreFace(Parts(analyses, recognition, verification, enrolment, store, keys, limits))
 
@@ -56,7 +61,7 @@ async def main(settings: Settings) -> None:
             add_RecognitionServiceServicer_to_server(
                 RecognitionServicer(analyses, recognition, verification), server
             )
-            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, store), server)
+            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store), server)
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
         with scraped(registry, settings.metrics):

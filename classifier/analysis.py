@@ -47,18 +47,22 @@ class Analyses:
         self._max_bytes = max_bytes
         self._embedder: EmbedderServiceAsyncStub = EmbedderServiceStub(channel)
 
-    async def analyze(self, image: bytes, wanted: Wanted) -> Analysis:
-        """The faces of an image file.
-
-        Raises ImageUnreadable, ImageTooLarge, Overloaded and what else the embedder refuses, and
-        EmbedderUnavailable if none answers.
-        """
+    def check_size(self, image: bytes) -> None:
+        """Raises ImageTooLarge if it is more bytes than a request may have."""
         if len(image) > self._max_bytes:
             raise ImageTooLarge(
                 f"the image is {len(image)} bytes; send at most {self._max_bytes}",
                 bytes=len(image),
                 max_bytes=self._max_bytes,
             )
+
+    async def analyze(self, image: bytes, wanted: Wanted) -> Analysis:
+        """The faces of an image file.
+
+        Raises ImageUnreadable, ImageTooLarge, Overloaded and what else the embedder refuses, and
+        EmbedderUnavailable if none answers.
+        """
+        self.check_size(image)
         request = pb.AnalyzeRequest(
             image=image,
             min_score=wanted.min_score,

@@ -9,6 +9,7 @@ from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
 from serving.faults import ArgumentInvalid
 
 LONGEST_NAME = 255  # characters
+LONGEST_KEY = 255  # characters
 PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 MOST_MATCHES = 1000
@@ -31,7 +32,7 @@ def wanted(
     )
 
 
-def enrolled(request: gallery_pb2.AddFaceRequest) -> Wanted:
+def enrolled(request: gallery_pb2.AddFaceRequest | gallery_pb2.AddFacesRequest) -> Wanted:
     """What a request asks of an image to enrol."""
     score = min_score(request.min_score if request.HasField("min_score") else None)
     return Wanted(score, min_face_size=request.min_face_size)
@@ -66,6 +67,14 @@ def subject(name: str, field: str = "subject") -> str:
             field=field,
         )
     return name
+
+
+def idempotency_key(text: str) -> str | None:
+    if len(text) > LONGEST_KEY or "\0" in text:
+        raise ArgumentInvalid(
+            f"idempotency_key has up to {LONGEST_KEY} characters, none of them NUL", field="idempotency_key"
+        )
+    return text or None
 
 
 def face_id(text: str, field: str = "face_id") -> UUID:

@@ -1,8 +1,12 @@
 """GalleryService: from wire to values and back."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
 from google.api import httpbody_pb2
 
 from classifier import edges
+from classifier.adding import Adding
 from classifier.enrolment import Enrolment
 from classifier.keys import gallery
 from classifier.messages import stored_face
@@ -15,15 +19,27 @@ NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not liv
 
 
 class GalleryServicer(GalleryServiceServicer):
-    def __init__(self, enrolment: Enrolment, store: GalleryStore) -> None:
+    def __init__(self, enrolment: Enrolment, adding: Adding, store: GalleryStore) -> None:
         self._enrolment = enrolment
+        self._adding = adding
         self._store = store
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
-            gallery(), request.image, edges.subject(request.subject), edges.enrolled(request)
+            gallery(),
+            request.image,
+            edges.subject(request.subject),
+            edges.enrolled(request),
+            edges.idempotency_key(request.idempotency_key),
         )
         return pb.AddFaceResponse(face=stored_face(face), revision=revision)
+
+    async def AddFaces(
+        self, request_iterator: AsyncIterator[pb.AddFacesRequest], context: Context
+    ) -> AsyncIterator[pb.AddFacesResponse]:
+        async with aclosing(self._adding.answers(gallery(), request_iterator)) as responses:
+            async for response in responses:
+                yield response
 
     async def ListFaces(self, request: pb.ListFacesRequest, context: Context) -> pb.ListFacesResponse:
         page = await self._store.list_faces(

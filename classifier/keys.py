@@ -86,11 +86,8 @@ class Keys(ServerInterceptor):
     @asynccontextmanager
     async def _let_in(self, context: Context, needed: ServiceType) -> AsyncIterator[None]:
         service = await self.opened(dict(context.invocation_metadata() or ()).get(HEADER), needed)
-        token = _caller.set(service)
-        try:
-            yield
-        finally:
-            _caller.reset(token)
+        _caller.set(service)  # for the call's own task; that of another call knows nothing of it
+        yield
 
     async def _find(self, key_hash: bytes) -> Service | None:
         now = time.monotonic()

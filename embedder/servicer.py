@@ -1,6 +1,7 @@
 """EmbedderService: from wire to values and back."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from embedder.messages import to_face, to_model
 from embedder.pipeline import Pipeline
@@ -52,8 +53,9 @@ class Embedder(EmbedderServiceServicer):
     async def Embed(
         self, request_iterator: AsyncIterator[pb.EmbedRequest], _: Context
     ) -> AsyncIterator[pb.EmbedResponse]:
-        async for response in embedded(self._pipeline, request_iterator, self._metrics):
-            yield response
+        async with aclosing(embedded(self._pipeline, request_iterator, self._metrics)) as responses:
+            async for response in responses:
+                yield response
 
     async def GetModel(self, request: pb.GetModelRequest, _: Context) -> pb.GetModelResponse:
         steps = [face_pb2.Step(name=name, version=version) for name, version in self._versions.items()]

@@ -1,7 +1,6 @@
 """The `Embed` stream: faces that have been cut out come in, embeddings go out as soon as they are ready."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 
 import numpy as np
 
@@ -11,44 +10,27 @@ from mien.v1 import embedder_pb2 as pb
 from serving.faults import ArgumentInvalid, Fault
 from serving.metrics import CallMetrics
 from serving.status import to_status
+from serving.streaming import answered
 
 MOST = 128  # faces in a message
 WINDOW = 256  # faces of a stream that are under way: read, and not yet answered
 
 
-async def embedded(
+def embedded(
     pipeline: Pipeline, requests: AsyncIterable[pb.EmbedRequest], metrics: CallMetrics
-) -> AsyncIterator[pb.EmbedResponse]:
+) -> AsyncGenerator[pb.EmbedResponse, None]:
     """The answers to a stream of requests, in the order they are ready.
 
     Reads on only while there is room in the WINDOW, and so holds that much at most, whatever a client
     sends and does not fetch.
     """
-    window = _Window(WINDOW)
-    answers: asyncio.Queue[tuple[pb.EmbedResponse, int] | None] = asyncio.Queue()
     line = object()  # of this stream, among those that take turns
-
-    async def answer(request: pb.EmbedRequest, faces: int) -> None:
-        answers.put_nowait((await _answered(pipeline, request, line, metrics), faces))
-
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            async for request in requests:
-                faces = min(WINDOW, max(1, _count(request, pipeline.pack.chip_size)))
-                await window.enter(faces)
-                group.create_task(answer(request, faces))
-
-    working = asyncio.create_task(work())
-    working.add_done_callback(lambda _: answers.put_nowait(None))  # behind all answers; also when it fails
-    try:
-        while (done := await answers.get()) is not None:
-            response, faces = done
-            yield response
-            window.leave(faces)
-        await working
-    finally:  # the caller has gone, or its deadline has passed: what waits is dropped
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+    return answered(
+        requests,
+        lambda request: _answered(pipeline, request, line, metrics),
+        room=WINDOW,
+        needs=lambda request: min(WINDOW, max(1, _count(request, pipeline.pack.chip_size))),
+    )
 
 
 async def _answered(
@@ -98,22 +80,3 @@ async def _read(
 
 def _count(request: pb.EmbedRequest, size: int) -> int:
     return max(len(request.files.files), len(request.chips) // (size * size * 3))
-
-
-class _Window:
-    """Room for so many faces."""
-
-    def __init__(self, size: int) -> None:
-        self._room = size
-        self._left = asyncio.Event()
-
-    async def enter(self, faces: int) -> None:
-        """Returns once there is room for them."""
-        while self._room < faces:
-            self._left.clear()
-            await self._left.wait()
-        self._room -= faces
-
-    def leave(self, faces: int) -> None:
-        self._room += faces
-        self._left.set()

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -28,8 +28,8 @@ def guarded(handler: "grpc.RpcMethodHandler[Any, Any]", guard: Guard) -> "grpc.R
             return await method(request, context)
 
     async def many(request: Any, context: Context) -> AsyncIterator[Any]:
-        async with guard(context):
-            async for response in method(request, context):
+        async with guard(context), aclosing(method(request, context)) as responses:
+            async for response in responses:
                 yield response
 
     make = getattr(grpc, f"{kind}_rpc_method_handler")

@@ -105,7 +105,9 @@ def _checked(gallery: Gallery, face: NewFace) -> Gallery:
     check_model(gallery.model, face.model)
     dimension = len(face.embedding) // 4
     if gallery.model is not None and gallery.dimension != dimension:
-        raise ArgumentInvalid(f"an embedding of this gallery has {gallery.dimension} values", field="embedding")
+        raise ArgumentInvalid(
+            f"embeddings of this gallery have {gallery.dimension} values", field="embedding"
+        )
     return gallery._replace(model=face.model, dimension=dimension)
 
 
@@ -121,9 +123,7 @@ def _check_key(face_id: UUID, first: Key | None, key: Key) -> None:
         )
 
 
-async def _known(
-    connection: Connection, gallery: Gallery, keys: list[str]
-) -> dict[str, tuple[Added, bytes]]:
+async def _known(connection: Connection, gallery: Gallery, keys: list[str]) -> dict[str, tuple[Added, bytes]]:
     """The faces that have these keys, with their fingerprints."""
     cursor = await connection.cursor(binary=True).execute(
         "SELECT idempotency_key, fingerprint, faces.id, name, created_at"

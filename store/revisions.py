@@ -97,9 +97,7 @@ async def log_changes(connection: Connection, gallery: Gallery, kind: Kind, ids:
         " SELECT %s, %s + n, %s, id FROM unnest(%s::uuid[]) WITH ORDINALITY AS changed (id, n)",
         (gallery.id, gallery.revision, kind, ids),
     )
-    await connection.execute(
-        "UPDATE galleries SET revision = %s WHERE id = %s", (after.revision, gallery.id)
-    )
+    await connection.execute("UPDATE galleries SET revision = %s WHERE id = %s", (after.revision, gallery.id))
     if after.revision // _TRIM_EVERY > gallery.revision // _TRIM_EVERY:
         await trim(connection, after, KEPT)
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))

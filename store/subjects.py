@@ -39,7 +39,8 @@ async def subjects_for(connection: Connection, gallery_id: UUID, names: list[str
     if new:
         await connection.execute(
             "INSERT INTO subjects (id, gallery_id, name, folded)"
-            " SELECT id, %s, name, folded FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)",
+            " SELECT id, %s, name, folded"
+            " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)",
             (gallery_id, [each.id for each in new.values()], [each.name for each in new.values()], list(new)),
         )
     return there | new

@@ -38,9 +38,7 @@ def embedding(seed: int, dimension: int = DIMENSION) -> bytes:
 async def enrol(
     store: GalleryStore, gallery_id: UUID, subject: str, seed: int = 0, image: bytes = IMAGE
 ) -> Added:
-    return await Additions(store._database).add(
-        gallery_id, NewFace(subject, embedding(seed), MODEL, image)
-    )
+    return await Additions(store._database).add(gallery_id, NewFace(subject, embedding(seed), MODEL, image))
 
 
 @pytest.fixture
