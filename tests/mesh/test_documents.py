@@ -1,7 +1,8 @@
-"""The curl lines of README and docs do what they say."""
+"""The curl lines of README and docs, and the Python of docs/api.md, do what they say."""
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,38 @@ def test_every_curl_line_works(mesh: Mesh, key: str, tmp_path: Path, document: P
             or "updated" in done.stdout
             or "deleted" in done.stdout
         )
+
+
+PROGRAMS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/api.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(program: str, mesh: Mesh, key: str, folder: Path) -> str:
+    """What it prints, at this mesh."""
+    for said, meant in (('"..."', f'"{key}"'), ("127.0.0.1:8000", mesh.address)):
+        assert said in program
+        program = program.replace(said, meant)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_program_recognises_whom_it_enrolled(mesh: Mesh, key: str, tmp_path: Path) -> None:
+    (tmp_path / "ada.jpg").write_bytes(photograph("obama").read_bytes())
+    (tmp_path / "party.jpg").write_bytes(photograph("obama2").read_bytes())
+    assert " Ada " in run(PROGRAMS[0], mesh, key, tmp_path)
+
+
+def test_the_second_program_enrols_a_folder_and_may_be_run_again(
+    mesh: Mesh, key: str, tmp_path: Path
+) -> None:
+    people = tmp_path / "people"
+    people.mkdir()
+    for name in ("obama", "obama2", "biden"):
+        (people / f"{name}.jpg").write_bytes(photograph(name).read_bytes())
+    (people / "nobody.jpg").write_bytes(b"no image")
+    told = [sorted(run(PROGRAMS[1], mesh, key, tmp_path).splitlines()) for _ in range(2)]
+    assert [line.split()[0] for line in told[0]] == ["biden", "nobody", "obama", "obama2"]
+    assert told[0] == told[1]  # the ids too
+    assert len(PROGRAMS) == 2
