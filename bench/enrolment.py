@@ -1,8 +1,9 @@
 """Faces a second that AddFaces enrols, beside raw COPY: python -m bench.enrolment [FACES]
 
 Embeddings are ready-made, of 128 values, four of each subject. In turns: COPY of the same rows, in one
-transaction by psycopg alone, which is the limit; one stream, with idempotency keys or without; eight streams.
-All streams come from one client process, through Envoy, as a user's would.
+transaction by psycopg alone, which is the limit; one stream, with idempotency keys or without; eight streams,
+alone and while others search the gallery and write into it. All streams come from one client process,
+through Envoy, as a user's would.
 """
 
 import asyncio
@@ -26,15 +27,18 @@ from rich.table import Table
 
 from bench.mesh import Running, running
 from bench.results import percentile, write
-from mien.v1 import embedder_pb2
+from mien.v1 import embedder_pb2, recognition_pb2
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
+from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
 from store.services import create_service
 
 ROUNDS = 3
 FACES = 20_000  # in each turn
 OF_A_SUBJECT = 4
+UNDER_WAY = 500  # faces that a stream has sent and not been answered, at most
+PAUSE = 0.05  # seconds between the calls of others
 GOAL = 2000  # faces a second
 
 
@@ -42,15 +46,23 @@ class Turn(NamedTuple):
     seconds: float
     waits: list[float]  # seconds from sending a face to its answer
     batches: int  # transactions, which have a moment each
+    writes: list[float]  # seconds that others' single writes took meanwhile
+    searches: list[float]  # and searches
 
 
 class Kind(NamedTuple):
     name: str
     streams: int
-    keys: bool
+    keys: bool = False
+    others: bool = False  # search the gallery and write into it meanwhile
 
 
-KINDS = (Kind("1 stream", 1, False), Kind("1 stream, with keys", 1, True), Kind("8 streams", 8, False))
+KINDS = (
+    Kind("1 stream", 1),
+    Kind("1 stream, with keys", 1, keys=True),
+    Kind("8 streams", 8),
+    Kind("8 streams, and others", 8, others=True),
+)
 
 
 async def enrol(mesh: Running, model: str, vectors: np.ndarray, kind: Kind) -> Turn:
@@ -59,12 +71,38 @@ async def enrol(mesh: Running, model: str, vectors: np.ndarray, kind: Kind) -> T
         key = create_service(connection, f"bench {uuid4()}", "recognition")[1]
     parts = np.array_split(np.arange(len(vectors)), kind.streams)
     requests = [[request(each, vectors, model, kind.keys) for each in part.tolist()] for part in parts]
+    writes: list[float] = []
+    searches: list[float] = []
     async with grpc.aio.insecure_channel(mesh.address) as channel:
+        meanwhile = others(channel, key, vectors, writes, searches) if kind.others else asyncio.sleep(0)
+        meeting = asyncio.create_task(meanwhile)
         began = time.perf_counter()
         told = await asyncio.gather(*(stream(channel, key, each) for each in requests))
         seconds = time.perf_counter() - began
+        meeting.cancel()
+        await asyncio.gather(meeting, return_exceptions=True)
     waits, moments = zip(*told, strict=True)
-    return Turn(seconds, sorted(wait for each in waits for wait in each), len(set().union(*moments)))
+    together = [wait for each in waits for wait in each]
+    return Turn(seconds, together, len(set().union(*moments)), writes, searches)
+
+
+async def others(
+    channel: grpc.aio.Channel, key: str, vectors: np.ndarray, writes: list[float], searches: list[float]
+) -> None:
+    """Makes subjects and searches, one call after the other, and notes how long each takes."""
+    probe = recognition_pb2.RecognizeEmbeddingsRequest(
+        embeddings=[recognition_pb2.Embedding(values=vectors[0].tolist())]
+    )
+    gallery, recognition = GalleryServiceStub(channel), RecognitionServiceStub(channel)
+    while True:
+        await asyncio.sleep(PAUSE)
+        began = time.perf_counter()
+        subject = pb.CreateSubjectRequest(subject=str(uuid4()))
+        await gallery.CreateSubject(subject, metadata=[("x-api-key", key)])
+        between = time.perf_counter()
+        writes.append(between - began)
+        await recognition.RecognizeEmbeddings(probe, metadata=[("x-api-key", key)])
+        searches.append(time.perf_counter() - between)
 
 
 def request(number: int, vectors: np.ndarray, model: str, keyed: bool) -> pb.AddFacesRequest:
@@ -81,9 +119,11 @@ async def stream(
 ) -> tuple[list[float], set[datetime]]:
     """Seconds that each face took, and the moments of their transactions."""
     sent: dict[int, float] = {}
+    room = asyncio.Semaphore(UNDER_WAY)
 
     async def sending() -> AsyncIterator[pb.AddFacesRequest]:
         for each in requests:
+            await room.acquire()
             sent[each.id] = time.perf_counter()
             yield each
 
@@ -92,6 +132,7 @@ async def stream(
         if answer.HasField("error"):
             raise SystemExit(f"a face was refused: {answer.error.message}")
         waits.append(time.perf_counter() - sent[answer.id])
+        room.release()
         moments.add(answer.face.created_at.ToJsonString())
     return waits, moments
 
@@ -149,18 +190,24 @@ async def measure(mesh: Running, faces: int) -> list[dict[str, Any]]:
     rows = [{"what": "COPY alone", "a second": faces / statistics.median(copied), "of COPY": 1.0}]
     for name, each in turns.items():
         shares = [limit / turn.seconds for limit, turn in zip(copied, each, strict=True)]
-        waits = sorted(wait for turn in each for wait in turn.waits)
         rows.append(
             {
                 "what": name,
                 "a second": faces / statistics.median(turn.seconds for turn in each),
                 "of COPY": statistics.median(shares),
-                "p50 ms": 1e3 * percentile(waits, 0.5),
-                "p99 ms": 1e3 * percentile(waits, 0.99),
                 "faces a batch": faces / statistics.median(turn.batches for turn in each),
+                **milliseconds("", [wait for turn in each for wait in turn.waits]),
+                **milliseconds("a write, ", [wait for turn in each for wait in turn.writes]),
+                **milliseconds("a search, ", [wait for turn in each for wait in turn.searches]),
             }
         )
     return rows
+
+
+def milliseconds(what: str, seconds: list[float]) -> dict[str, float]:
+    ascending = sorted(seconds)
+    shares = {"p50": 0.5, "p99": 0.99} if ascending else {}
+    return {f"{what}{name} ms": 1e3 * percentile(ascending, share) for name, share in shares.items()}
 
 
 async def main(faces: int) -> None:
@@ -169,7 +216,8 @@ async def main(faces: int) -> None:
         rows = await measure(mesh, faces)
     table = Table(*rows[-1])
     for row in rows:
-        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values()))
+        values = [row.get(name, "") for name in rows[-1]]
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in values))
     console = Console()
     console.print(table)
     console.print(f"load of the machine before: {load:.1f}; the goal is {GOAL} a second")

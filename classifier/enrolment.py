@@ -8,7 +8,7 @@ import numpy as np
 
 from classifier.analysis import Analyses, Wanted
 from classifier.served import Served
-from classifier.vectors import unit_rows
+from classifier.vectors import unit_row
 from serving.faults import ModelMismatch, NoFace, SeveralFaces
 from store.additions import Added, Additions, Key, NewFace
 
@@ -65,10 +65,10 @@ class Enrolment:
                 embedding_model=model,
                 model=served.name,
             )
-        (unit,) = unit_rows("embedding", [embedding], served.dimension)
-        # As it was sent: another machine may bring it to norm 1 with other last digits.
-        sent = np.array(list(embedding), "<f4").tobytes() if key else b""
-        known_by = _key(key, subject, image, model.encode(), sent)
+        sent = np.array(embedding, "<f4")
+        unit = unit_row("embedding", sent, served.dimension)
+        # Not the unit vector: another machine may bring it to norm 1 with other last digits.
+        known_by = _key(key, subject, image, model.encode(), sent.tobytes())
         return NewFace(subject, unit.astype("<f4").tobytes(), model, image or None, known_by)
 
 

@@ -18,8 +18,14 @@ class Served:
 
     async def model(self) -> Model:
         """Raises EmbedderUnavailable if none answers."""
+        if model := self._remembered():
+            return model
         async with self._asking:  # who comes meanwhile waits for the same answer
-            if self._model is None or time.monotonic() - self._asked > LIFETIME:
-                self._model, _ = await self._analyses.model()
-                self._asked = time.monotonic()
-            return self._model
+            if model := self._remembered():
+                return model
+            model, _ = await self._analyses.model()
+            self._asked, self._model = time.monotonic(), model
+            return model
+
+    def _remembered(self) -> Model | None:
+        return self._model if time.monotonic() - self._asked < LIFETIME else None

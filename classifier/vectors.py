@@ -1,5 +1,6 @@
 """Embeddings that callers send, as they are compared."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,18 @@ from classifier.faces import Floats
 from serving.faults import ArgumentInvalid
 
 MOST = 1000  # in one call
+
+
+def unit_row(field: str, vector: Floats, dimension: int) -> Floats:
+    """(d,) float32 of norm 1, of one float32 vector. Raises ArgumentInvalid, about `field`."""
+    if len(vector) != dimension:
+        raise ArgumentInvalid(f"{field} has {dimension} values", field=field)
+    wide = vector.astype(np.float64)  # where the squares of no finite float32 overflow or vanish
+    norm = math.sqrt(wide @ wide)
+    if not 0 < norm < math.inf:  # NaN is neither
+        raise ArgumentInvalid(f"{field} has finite values, not all of them zero", field=field)
+    unit: Floats = (wide / norm).astype(np.float32)
+    return unit
 
 
 def unit_rows(field: str, vectors: Sequence[Sequence[float]], dimension: int | None) -> Floats:

@@ -140,12 +140,10 @@ async def _known(connection: Connection, gallery: Gallery, keys: list[str]) -> d
 async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> dict[UUID, Added]:
     """Writes rows into a gallery that is held."""
     model, dimension = rows[0].face.model, len(rows[0].face.embedding) // 4
-    cursor = await connection.execute(
-        "UPDATE galleries SET model = %s, dimension = %s WHERE id = %s RETURNING now()",
-        (model, dimension, gallery.id),
-    )
-    now = await cursor.fetchone()
-    assert now
+    if gallery.model is None:
+        await connection.execute(
+            "UPDATE galleries SET model = %s, dimension = %s WHERE id = %s", (model, dimension, gallery.id)
+        )
     subjects = await subjects_for(connection, gallery.id, [row.face.subject for row in rows])
     written = [(row, subjects[row.face.subject.casefold()]) for row in rows]
     faces = (
@@ -156,8 +154,10 @@ async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> 
     await _copy(connection, f"faces ({columns})", "uuid uuid uuid bytea text text bytea", faces)
     if images := [(row.id, row.face.image) for row in rows if row.face.image is not None]:
         await _copy(connection, "images (face_id, content)", "uuid bytea", images)
-    await log_changes(connection, gallery, "face added", [row.id for row in rows])
-    return {row.id: Added(StoredFace(row.id, subject.name, now[0]), row.revision) for row, subject in written}
+    logged = await log_changes(connection, gallery, "face added", [row.id for row in rows])
+    return {
+        row.id: Added(StoredFace(row.id, subject.name, logged.at), row.revision) for row, subject in written
+    }
 
 
 async def _copy(connection: Connection, table: str, types: str, rows: Iterable[tuple[object, ...]]) -> None:

@@ -99,7 +99,9 @@ class GalleryStore:
             ids = [face.face_id for face in erased]
             await connection.execute("DELETE FROM changes WHERE id = ANY(%s)", (ids,))
             await _forget_model_if_empty(connection, gallery_id)
-            return erased, await log_changes(connection, gallery, "face erased", ids)
+            if not ids:
+                return [], gallery.revision
+            return erased, (await log_changes(connection, gallery, "face erased", ids)).revision
 
     async def erase_subject(self, gallery_id: UUID, name: str) -> Erased:
         """Erases a subject, named in any letter case, with its faces. Raises SubjectNotFound."""

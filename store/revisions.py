@@ -1,5 +1,6 @@
 """A gallery's revision: how writers raise it, and how readers learn what changed since theirs."""
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -52,6 +53,13 @@ class Changes(NamedTuple):
     trimmed: bool  # the log does not reach from the one to the other: load the gallery anew
 
 
+class Logged(NamedTuple):
+    """The gallery's revision after some changes."""
+
+    revision: int
+    at: datetime  # when the transaction began
+
+
 async def hold_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
     """The gallery as it is, with its row locked until the transaction ends."""
     cursor = connection.cursor(row_factory=class_row(Gallery))
@@ -84,24 +92,37 @@ async def log_change(
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
 
 
-async def log_changes(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> int:
-    """Does the same for several changes of one kind to a gallery that is held; returns its new revision.
+async def log_changes(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> Logged:
+    """Does the same for several changes of one kind, 1 or more, to a gallery that is held.
 
     Each is a revision, in their order, and all of them are one notification.
     """
-    if not ids:
-        return gallery.revision
     after = gallery._replace(revision=gallery.revision + len(ids))
-    await connection.execute(
-        "INSERT INTO changes (gallery_id, revision, kind, id)"
-        " SELECT %s, %s + n, %s, id FROM unnest(%s::uuid[]) WITH ORDINALITY AS changed (id, n)",
-        (gallery.id, gallery.revision, kind, ids),
+    cursor = connection.cursor(row_factory=class_row(Logged))
+    await cursor.execute(
+        """
+        WITH logged AS (
+            INSERT INTO changes (gallery_id, revision, kind, id)
+            SELECT %(gallery)s, %(revision)s + n, %(kind)s, id
+            FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS changed (id, n)
+        ), told AS (SELECT pg_notify(%(channel)s, %(gallery)s::text))
+        UPDATE galleries SET revision = %(after)s FROM told WHERE id = %(gallery)s
+        RETURNING revision, now() AS at
+        """,
+        {
+            "gallery": gallery.id,
+            "revision": gallery.revision,
+            "after": after.revision,
+            "kind": kind,
+            "ids": ids,
+            "channel": CHANNEL,
+        },
     )
-    await connection.execute("UPDATE galleries SET revision = %s WHERE id = %s", (after.revision, gallery.id))
     if after.revision // _TRIM_EVERY > gallery.revision // _TRIM_EVERY:
         await trim(connection, after, KEPT)
-    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
-    return after.revision
+    logged = await cursor.fetchone()
+    assert logged
+    return logged
 
 
 async def trim(connection: Connection, gallery: Gallery, kept: int) -> None:

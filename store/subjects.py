@@ -31,19 +31,18 @@ async def subjects_for(connection: Connection, gallery_id: UUID, names: list[str
     """
     wanted = {name.casefold(): name for name in reversed(names)}
     cursor = await connection.execute(
-        "SELECT folded, id, name FROM subjects WHERE gallery_id = %s AND folded = ANY(%s)",
-        (gallery_id, list(wanted)),
-    )
-    there = {folded: Subject(*rest) for folded, *rest in await cursor.fetchall()}
-    new = {folded: Subject(uuid4(), name) for folded, name in wanted.items() if folded not in there}
-    if new:
-        await connection.execute(
-            "INSERT INTO subjects (id, gallery_id, name, folded)"
-            " SELECT id, %s, name, folded"
-            " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)",
-            (gallery_id, [each.id for each in new.values()], [each.name for each in new.values()], list(new)),
+        """
+        WITH made AS (
+            INSERT INTO subjects (id, gallery_id, name, folded)
+            SELECT id, %s, name, folded FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)
+            ON CONFLICT (gallery_id, folded) DO NOTHING RETURNING folded, id, name
         )
-    return there | new
+        SELECT * FROM made
+        UNION ALL SELECT folded, id, name FROM subjects WHERE gallery_id = %s AND folded = ANY(%s)
+        """,
+        (gallery_id, [uuid4() for _ in wanted], [*wanted.values()], [*wanted], gallery_id, [*wanted]),
+    )
+    return {folded: Subject(*rest) for folded, *rest in await cursor.fetchall()}
 
 
 async def rename(connection: Connection, subject_id: UUID, name: str) -> None:
