@@ -34,7 +34,8 @@ async def subjects_for(connection: Connection, gallery_id: UUID, names: list[str
         """
         WITH made AS (
             INSERT INTO subjects (id, gallery_id, name, folded)
-            SELECT id, %s, name, folded FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)
+            SELECT id, %s, name, folded
+            FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, name, folded)
             ON CONFLICT (gallery_id, folded) DO NOTHING RETURNING folded, id, name
         )
         SELECT * FROM made

@@ -133,6 +133,20 @@ async def test_each_bad_face_is_told_why_and_does_no_harm(
     assert mismatched.facts == {"embedding_model": "another", "model": MODEL}
 
 
+async def test_an_embedding_of_any_length_is_brought_to_norm_1(
+    gallery: Any, channel: grpc.aio.Channel, key: Key
+) -> None:
+    lengths = [3.4e38, 1.0, 1e-45]  # the largest and the least of float32
+    ones = [ready(number, embedding=[length] * DIMENSION) for number, length in enumerate(lengths)]
+    assert [fault(answer) for answer in (await told(gallery, key, ones)).values()] == [None] * 3
+    probe = recognition_pb2.RecognizeEmbeddingsRequest(
+        embeddings=[recognition_pb2.Embedding(values=[1.0] * DIMENSION)], max_matches=3
+    )
+    found = await RecognitionServiceStub(channel).RecognizeEmbeddings(probe, metadata=key)
+    (match,) = found.results[0].matches  # they are one subject's
+    assert match.cosine == pytest.approx(1, abs=1e-6)
+
+
 async def test_what_is_sent_again_under_its_key_is_there_once(
     gallery: Any, key: Key, obama: bytes, biden: bytes
 ) -> None:
