@@ -113,8 +113,8 @@ async def test_a_killed_postgres_loses_no_acknowledged_face_and_doubles_none(
         for part in (FACES // 4, FACES // 2):
             await acknowledging(importing, part)
             await asyncio.to_thread(postgres.kill)
+            await asyncio.to_thread(postgres.wait)
         await running
-        await asyncio.to_thread(postgres.wait)
         check(database_url, service.gallery_id, importing)
 
 
