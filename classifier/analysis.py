@@ -7,7 +7,7 @@ import grpc
 import numpy as np
 from grpc_status import rpc_status
 
-from classifier.faces import Age, Box, Floats, Found, Gender, Model, Pose, Quality, Step
+from classifier.faces import Age, Box, Floats, Found, Gender, Mask, Model, Pose, Quality, Step, Wear
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from mien.v1.embedder_pb2_grpc import EmbedderServiceAsyncStub
 
 PATIENCE = 30.0  # seconds
+WEARS = {
+    face_pb2.MASK_WEAR_WITHOUT: Wear.WITHOUT,
+    face_pb2.MASK_WEAR_WITH: Wear.WITH,
+    face_pb2.MASK_WEAR_INCORRECT: Wear.INCORRECT,
+}
 
 
 class Wanted(NamedTuple):
@@ -119,6 +124,7 @@ def _found(face: face_pb2.Face, dimension: int) -> Found:
         Gender(gender.sex == face_pb2.SEX_MALE, gender.probability) if face.HasField("gender") else None,
         Pose(pose.pitch, pose.yaw, pose.roll) if face.HasField("pose") else None,
         _quality(face.quality) if face.HasField("quality") else None,
+        Mask(WEARS[face.mask.wear], face.mask.probability) if face.HasField("mask") else None,
     )
 
 

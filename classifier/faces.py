@@ -1,5 +1,6 @@
 """Faces of an image as an embedder has found them, and the model that embeds them."""
 
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,19 @@ class Age(NamedTuple):
 class Gender(NamedTuple):
     male: bool  # else female
     probability: float  # in [0.5, 1]
+
+
+class Wear(Enum):
+    """How a mask is worn, in CompreFace's words."""
+
+    WITHOUT = "without_mask"
+    WITH = "with_mask"
+    INCORRECT = "mask_weared_incorrect"
+
+
+class Mask(NamedTuple):
+    wear: Wear
+    probability: float  # in [0, 1]
 
 
 class Pose(NamedTuple):
@@ -60,6 +74,7 @@ class Found(NamedTuple):
     gender: Gender | None = None
     pose: Pose | None = None
     quality: Quality | None = None
+    mask: Mask | None = None
 
 
 class Step(NamedTuple):

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 
-from classifier.faces import Age, Floats, Found, Gender, Model, Pose, Step
+from classifier.faces import Age, Floats, Found, Gender, Mask, Model, Pose, Step, Wear
 from classifier.recognition import Match
 from classifier.verification import ComparedFace, Likeness
 from mien.v1 import face_pb2 as pb
 from mien.v1 import gallery_pb2, recognition_pb2
 from store.gallery import StoredFace
+
+WEARS = {
+    Wear.WITHOUT: pb.MASK_WEAR_WITHOUT,
+    Wear.WITH: pb.MASK_WEAR_WITH,
+    Wear.INCORRECT: pb.MASK_WEAR_INCORRECT,
+}
 
 
 def face(found: Found, asked: Iterable[int]) -> pb.Face:
@@ -22,6 +28,7 @@ def face(found: Found, asked: Iterable[int]) -> pb.Face:
         gender=found.gender and _gender(found.gender),
         pose=found.pose and _pose(found.pose),
         quality=found.quality and pb.Quality(**found.quality._asdict()),
+        mask=found.mask and _mask(found.mask),
     )
 
 
@@ -86,6 +93,10 @@ def _age(age: Age) -> pb.Age:
 
 def _gender(gender: Gender) -> pb.Gender:
     return pb.Gender(sex=pb.SEX_MALE if gender.male else pb.SEX_FEMALE, probability=gender.probability)
+
+
+def _mask(mask: Mask) -> pb.Mask:
+    return pb.Mask(wear=WEARS[mask.wear], probability=mask.probability)
 
 
 def _pose(pose: Pose) -> pb.Pose:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
 from embedder.detector import Floats, Pixels
 from embedder.device import CPU, Device
@@ -26,6 +28,8 @@ class AttributeNetwork(Generic[Out]):
 
     def look(self, chips: Sequence[Pixels]) -> list[Out]:
         """What each of n chips shows; they are (size, size, 3) uint8 RGB, of the size it takes."""
-        scale, mean = 1 / self._takes.deviation, self._takes.mean
-        (beliefs,) = self._session.run(cv2.dnn.blobFromImages(chips, scale, mean=mean))
+        (beliefs,) = self._session.run(np.stack(chips) if self._takes.takes_bytes else self._blob(chips))
         return [self._read(belief) for belief in beliefs]
+
+    def _blob(self, chips: Sequence[Pixels]) -> npt.NDArray[np.generic]:
+        return cv2.dnn.blobFromImages(chips, 1 / self._takes.deviation, mean=self._takes.mean)

@@ -61,7 +61,7 @@ def _trials(pack: Pack, networks: Networks) -> Iterator[tuple[str, bool]]:
     yield f"the recogniser makes embeddings of {pack.dimension} numbers and norm 1", fits
     alone = np.array([networks.recogniser.look([chip])[0] for chip in chips])
     yield "they are the same for one face as for several", bool(np.abs(rows - alone).max() < NEAR)
-    for name, reader in (("age", networks.age), ("gender", networks.gender)):
+    for name, reader in (("age", networks.age), ("gender", networks.gender), ("mask", networks.mask)):
         if reader:
             chip = np.zeros((reader.chip_size, reader.chip_size, 3), np.uint8)
             yield f"the network of {name} answers", len(reader.look([chip, chip])) == 2

@@ -70,5 +70,10 @@ def recognisers() -> dict[str, Usual]:
     }
 
 
+def known_chips() -> list[str]:
+    """The names of all chips."""
+    return list(_tables())
+
+
 def _tables() -> dict[str, Any]:
     return tomllib.loads((files("embedder") / "chips.toml").read_text())

@@ -3,6 +3,7 @@
 from embedder.age import Age
 from embedder.detector import Floats
 from embedder.gender import Gender, Sex
+from embedder.mask import Mask, Wear
 from embedder.pack import Pack
 from embedder.pipeline import Analysis
 from embedder.pose import Pose
@@ -10,6 +11,11 @@ from embedder.quality import Quality
 from mien.v1 import face_pb2
 
 SEXES = {Sex.FEMALE: face_pb2.SEX_FEMALE, Sex.MALE: face_pb2.SEX_MALE}
+WEARS = {
+    Wear.WITHOUT: face_pb2.MASK_WEAR_WITHOUT,
+    Wear.WITH: face_pb2.MASK_WEAR_WITH,
+    Wear.INCORRECT: face_pb2.MASK_WEAR_INCORRECT,
+}
 
 
 def to_face(analysis: Analysis, each: int) -> face_pb2.Face:
@@ -26,6 +32,7 @@ def to_face(analysis: Analysis, each: int) -> face_pb2.Face:
         gender=_gender(analysis.genders[each]) if analysis.genders else None,
         pose=_pose(analysis.poses[each]) if analysis.poses else None,
         quality=_quality(analysis.qualities[each]) if analysis.qualities else None,
+        mask=_mask(analysis.masks[each]) if analysis.masks else None,
     )
 
 
@@ -58,6 +65,10 @@ def _age(age: Age) -> face_pb2.Age:
 
 def _gender(gender: Gender) -> face_pb2.Gender:
     return face_pb2.Gender(sex=SEXES[gender.sex], probability=gender.probability)
+
+
+def _mask(mask: Mask) -> face_pb2.Mask:
+    return face_pb2.Mask(wear=WEARS[mask.wear], probability=mask.probability)
 
 
 def _pose(pose: Pose | None) -> face_pb2.Pose | None:

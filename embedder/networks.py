@@ -15,6 +15,7 @@ from embedder.chips import By
 from embedder.detector import Detector, Floats, Pixels
 from embedder.device import CPU, Device
 from embedder.gender import Gender, to_gender, to_likelier
+from embedder.mask import Mask, reading
 from embedder.pack import Attribute, Pack
 from embedder.precision import choose
 from embedder.recogniser import Recogniser
@@ -49,13 +50,14 @@ class Reader(NamedTuple, Generic[Out]):
 
 
 class Networks(NamedTuple):
-    """What a pipeline runs. Without a network for it, an age or a gender cannot be told."""
+    """What a pipeline runs. Without a network for it, an age, a gender or a mask cannot be told."""
 
     detector: Detector
     aligner: Aligner | None  # if faces are cut by the points it places
     recogniser: Reader[Floats]
     age: Reader[Age] | None
     gender: Reader[Gender] | None
+    mask: Reader[Mask] | None
 
 
 def load(pack: Pack, files: dict[str, Path], precision: str = FLOAT32, device: Device = CPU) -> Networks:
@@ -70,13 +72,14 @@ def load(pack: Pack, files: dict[str, Path], precision: str = FLOAT32, device: D
         DETECTORS[detection.kind](*(files[name] for name in detection.networks), device=device),
         Aligner(files["predictor"], pack.aligning) if pack.aligning else None,
         Reader(pack.detection.template, pack.chip_size, embed, device.batches, pack.detection.by),
-        _attribute(files["age"], pack.age, AGES, device) if pack.age else None,
-        _attribute(files["gender"], pack.gender, GENDERS, device) if pack.gender else None,
+        _attribute(files["age"], pack.age, AGES[pack.age.answers], device) if pack.age else None,
+        _attribute(files["gender"], pack.gender, GENDERS[pack.gender.answers], device)
+        if pack.gender
+        else None,
+        _attribute(files["mask"], pack.mask, reading(pack.mask.order), device) if pack.mask else None,
     )
 
 
-def _attribute(
-    path: Path, takes: Attribute, reads: dict[str, Callable[[Floats], Out]], device: Device
-) -> Reader[Out]:
-    look = AttributeNetwork(path, takes, reads[takes.answers], device).look
+def _attribute(path: Path, takes: Attribute, read: Callable[[Floats], Out], device: Device) -> Reader[Out]:
+    look = AttributeNetwork(path, takes, read, device).look
     return Reader(takes.template, takes.chip_size, look, device.batches, takes.by)

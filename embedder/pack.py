@@ -77,6 +77,8 @@ class Attribute(NamedTuple):
     deviation: float
     by: By = By.LANDMARKS  # what the template is of
     answers: str = "beliefs"  # how to read it: a name of embedder.networks
+    order: tuple[str, ...] = ()  # of what the network "mask" tells apart: values of embedder.mask.Wear
+    takes_bytes: bool = False  # it was converted to take chips as they are: mean and deviation are in it
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Pack:
     calibration: Calibration
     age: Attribute | None  # of the network "age": what it says of how old a face looks
     gender: Attribute | None  # of the network "gender": what it says of how female and male a face looks
-    # By their names: those of detectors, "predictor", "recogniser", "age", "gender".
+    mask: Attribute | None  # of the network "mask": what it says of whether a face wears one
+    # By their names: those of detectors, "predictor", "recogniser", "age", "gender", "mask".
     networks: dict[str, Network]
     terms: Terms | None = None  # None: whoever has the pack may use it
     aligning: Aligning | None = None  # of the network "predictor"; None: faces are cut by landmarks
@@ -126,7 +129,7 @@ def read_pack(name: str, detector: str | None = None, *, flip: bool = False) -> 
     placed = "predictor" in networks
     chip = read_chip(recogniser["chip"], kind, placed=placed)
     attributes = {
-        key: _attribute(networks[key], kind, placed) for key in ("age", "gender") if key in networks
+        key: _attribute(networks[key], kind, placed) for key in ("age", "gender", "mask") if key in networks
     }
     archives = {key: _source(value) for key, value in told.get("archives", {}).items()}
     as_it_is = Pack(
@@ -137,6 +140,7 @@ def read_pack(name: str, detector: str | None = None, *, flip: bool = False) -> 
         calibration=Calibration(**told["calibration"]),
         age=attributes.get("age"),
         gender=attributes.get("gender"),
+        mask=attributes.get("mask"),
         networks={key: _network(key, value, archives) for key, value in networks.items()},
         terms=Terms(**told["terms"]) if "terms" in told else None,
         aligning=_aligning(networks["predictor"], kind) if placed else None,
@@ -159,8 +163,16 @@ def _aligning(told: dict[str, Any], detector: str) -> Aligning:
 
 def _attribute(told: dict[str, Any], detector: str, placed: bool) -> Attribute:
     chip = read_chip(told["chip"], detector, placed=placed)
-    answers = told.get("answers", "beliefs")
-    return Attribute(chip.size, chip.template, _colours(told), told["deviation"], chip.by, answers)
+    return Attribute(
+        chip.size,
+        chip.template,
+        _colours(told),
+        told["deviation"],
+        chip.by,
+        answers=told.get("answers", "beliefs"),
+        order=tuple(told.get("order", ())),
+        takes_bytes=told.get("conversion") == "chips",
+    )
 
 
 def _network(key: str, told: dict[str, Any], archives: dict[str, Source]) -> Network:
@@ -171,7 +183,8 @@ def _network(key: str, told: dict[str, Any], archives: dict[str, Source]) -> Net
     if conversion == "chips":
         blue_first = told.get("colours") == "bgr"
         size = read_chip(told["chip"]).size
-        intake = Intake(size, _colours(told), told["deviation"], blue_first, told.get("output"))
+        beliefs = len(told.get("order", ()))
+        intake = Intake(size, _colours(told), told["deviation"], blue_first, told.get("output"), beliefs)
     member, ranges = Member(path, told["sha256"]), told.get("ranges")
     return Network(told.get("name", key), source, member, told["licence"], conversion, intake, ranges)
 

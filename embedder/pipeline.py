@@ -14,6 +14,7 @@ from embedder.detector import SIDE, Faces, Floats, Pixels
 from embedder.finder import Finder, Found
 from embedder.gender import Gender
 from embedder.images import decode
+from embedder.mask import Mask
 from embedder.metrics import Metrics
 from embedder.networks import Networks
 from embedder.pack import Pack
@@ -22,7 +23,7 @@ from embedder.pose import Pose
 from embedder.quality import Quality
 from embedder.search import EVERY, Search, whole
 from embedder.stage import Stage
-from embedder.steps import AGE, GENDER, ORDER, RECOGNISER, Step
+from embedder.steps import AGE, GENDER, MASK, ORDER, RECOGNISER, Step
 
 Out = TypeVar("Out")
 
@@ -40,6 +41,7 @@ class Analysis(NamedTuple):
     embeddings: Sequence[Floats]  # vectors of norm 1
     ages: Sequence[Age]
     genders: Sequence[Gender]
+    masks: Sequence[Mask]
     poses: Sequence[Pose | None]
     qualities: Sequence[Quality]
     steps: Sequence[Step]  # those that were done, in their order
@@ -66,6 +68,7 @@ class Pipeline:
         self._recogniser = Stage(RECOGNISER, networks.recogniser, max_delay, metrics)
         self._age = Stage(AGE, networks.age, max_delay, metrics) if networks.age else None
         self._gender = Stage(GENDER, networks.gender, max_delay, metrics) if networks.gender else None
+        self._mask = Stage(MASK, networks.mask, max_delay, metrics) if networks.mask else None
         self._pool = pool
         self._metrics = metrics
         self._max_pixels = max_pixels
@@ -79,6 +82,7 @@ class Pipeline:
         embeddings: bool = False,
         ages: bool = False,
         genders: bool = False,
+        masks: bool = False,
         poses: bool = False,
         qualities: bool = False,
     ) -> Analysis:
@@ -89,8 +93,9 @@ class Pipeline:
         recogniser = self._recogniser if embeddings else None
         age = self._age if ages else None
         gender = self._gender if genders else None
-        stages = _present(self._recogniser if chips or qualities else recogniser, age, gender)
-        asked = _present(recogniser, age, gender)
+        mask = self._mask if masks else None
+        stages = _present(self._recogniser if chips or qualities else recogniser, age, gender, mask)
+        asked = _present(recogniser, age, gender, mask)
         find = partial(self._finder.find, image, search, stages, poses, qualities)
         found, known = await self._pool.run(self._found, find, asked[0] if len(asked) == 1 else None)
         steps = list(found.steps)
@@ -98,6 +103,7 @@ class Pipeline:
             asyncio.ensure_future(_answers(recogniser, found, steps, known)),
             asyncio.ensure_future(_answers(age, found, steps, known)),
             asyncio.ensure_future(_answers(gender, found, steps, known)),
+            asyncio.ensure_future(_answers(mask, found, steps, known)),
         )
         try:
             answers = await asyncio.gather(*tasks)
@@ -147,14 +153,14 @@ class Pipeline:
     async def work(self) -> None:
         """Runs the networks on chips until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for stage in _present(self._recogniser, self._age, self._gender):
+            for stage in _present(self._recogniser, self._age, self._gender, self._mask):
                 group.create_task(stage.work())
 
     async def warm_up(self) -> None:
         """Returns once every part has run: the first run of a network takes its time."""
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
-        for stage in _present(self._recogniser, self._age, self._gender):
+        for stage in _present(self._recogniser, self._age, self._gender, self._mask):
             chips = stage.cut(image, whole(image), whole(image).landmarks)
             for size in stage.batches:
                 await stage.answer(size * chips)

@@ -36,6 +36,7 @@ class Embedder(EmbedderServiceServicer):
             embeddings=face_pb2.FACE_OUTPUT_EMBEDDING in request.outputs,
             ages=face_pb2.FACE_OUTPUT_AGE in request.outputs,
             genders=face_pb2.FACE_OUTPUT_GENDER in request.outputs,
+            masks=face_pb2.FACE_OUTPUT_MASK in request.outputs,
             poses=face_pb2.FACE_OUTPUT_POSE in request.outputs,
             qualities=face_pb2.FACE_OUTPUT_QUALITY in request.outputs,
         )

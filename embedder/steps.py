@@ -9,8 +9,8 @@ from embedder.pack import Network, Pack
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ORDER = ("detector", "aligner", "recogniser", "age", "gender", "pose", "quality")
-DETECTOR, ALIGNER, RECOGNISER, AGE, GENDER, POSE, QUALITY = ORDER
+ORDER = ("detector", "aligner", "recogniser", "age", "gender", "mask", "pose", "quality")
+DETECTOR, ALIGNER, RECOGNISER, AGE, GENDER, MASK, POSE, QUALITY = ORDER
 
 
 class Step(NamedTuple):
@@ -25,7 +25,7 @@ def versions(pack: Pack) -> dict[str, str]:
     networks = {
         DETECTOR: [pack.networks[name] for name in pack.detection.networks],
         **({ALIGNER: [pack.networks["predictor"]]} if pack.aligning else {}),
-        **{step: [pack.networks[step]] for step in (RECOGNISER, AGE, GENDER) if step in pack.networks},
+        **{step: [pack.networks[step]] for step in (RECOGNISER, AGE, GENDER, MASK) if step in pack.networks},
     }
     named = {step: "+".join(map(_version, each)) for step, each in networks.items()}
     return {

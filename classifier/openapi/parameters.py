@@ -17,7 +17,7 @@ TYPES: dict[str, Schema] = {
     "detect_faces": {"type": "boolean", "default": True},
     "face_plugins": {
         "type": "array",
-        "items": {"type": "string", "enum": ["age", "gender", "landmarks", "pose", "calculator"]},
+        "items": {"type": "string", "enum": ["age", "gender", "landmarks", "mask", "pose", "calculator"]},
         "default": [],
     },
     "limit": {"type": "integer", "minimum": 0, "default": 0},

@@ -17,6 +17,7 @@ Answer = TypeVar("Answer", pb.DetectedFace, pb.RecognizedFace, pb.MatchedFace, p
 _PLUGINS = {
     "age": "age",
     "gender": "gender",
+    "mask": "mask",
     "pose": "pose",
     "detector": "detector",
     "recogniser": "calculator",
@@ -41,6 +42,9 @@ def described(answer: Answer, found: Found, options: Options) -> Answer:
     if found.gender:
         male, probability = found.gender
         answer.gender.CopyFrom(pb.Gender(probability=probability, value="male" if male else "female"))
+    if found.mask:
+        wear, probability = found.mask
+        answer.mask.CopyFrom(pb.Mask(probability=probability, value=wear.value))
     if found.pose:
         answer.pose.CopyFrom(pb.Pose(**found.pose._asdict()))
     if options.embedding:

@@ -13,6 +13,7 @@ MOST_MATCHES = 1000  # enrolled faces answered for one face of the image
 _OUTPUTS = {
     "age": face_pb2.FACE_OUTPUT_AGE,
     "gender": face_pb2.FACE_OUTPUT_GENDER,
+    "mask": face_pb2.FACE_OUTPUT_MASK,
     "pose": face_pb2.FACE_OUTPUT_POSE,
 }
 

@@ -1,4 +1,4 @@
-"""Whether a converted recogniser answers as the published one does."""
+"""Whether a converted network answers as the published one does."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from embedder.conversion.recognisers import look
 from embedder.pack_errors import PackInvalid
 from embedder.session import Session
 
-NEAR = 1e-3  # of an embedding's length: what rounding may make of it
+NEAR = 1e-3  # of an answer's length: what rounding may make of it
 
 
 def require_agreement(published: Path, converted: Path, intake: Intake) -> None:
     """Asks one for three faces together and the other for each of them. Raises PackInvalid."""
-    seen = look(published, intake.size, intake.output)
+    seen = look(published, intake.size, intake.output, intake.beliefs)
     chips = np.random.default_rng(0).integers(0, 256, (3, intake.size, intake.size, 3), np.uint8)
     given = chips[..., ::-1] if intake.blue_first else chips
     if not seen.takes_bytes:
@@ -30,6 +30,8 @@ def require_agreement(published: Path, converted: Path, intake: Intake) -> None:
     lengths = np.linalg.norm(expected, axis=1)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         raise PackInvalid(f"{published.name} answers no usable numbers")
+    if intake.beliefs and ((expected < 0).any() or np.abs(expected.sum(1) - 1).max() > NEAR):
+        raise PackInvalid(f"{published.name} answers no beliefs, whose sum is 1: let it end with a softmax")
     together = _run(converted, seen.output, [chips], f"give {published.name} several faces at once")
     if together.shape != expected.shape or np.abs(together - expected).max() > NEAR * lengths.max():
         raise PackInvalid(f"{published.name} answers otherwise when it is given several faces at once")

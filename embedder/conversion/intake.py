@@ -1,4 +1,4 @@
-"""How a recogniser wants its chips."""
+"""How a network wants its chips."""
 
 from typing import NamedTuple
 
@@ -13,4 +13,5 @@ class Intake(NamedTuple):
     mean: tuple[float, float, float]  # of red, green and blue, in [0, 255]
     deviation: float
     blue_first: bool = False  # blue, green, red; else red, green, blue
-    output: str | None = None  # which of the network's outputs is the embedding; None: the only one there is
+    output: str | None = None  # which of the network's outputs is the answer; None: the only one there is
+    beliefs: int = 0  # what it answers: so many, whose sum is 1; none: an embedding

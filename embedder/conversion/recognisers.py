@@ -1,4 +1,4 @@
-"""Recognisers as anybody publishes them, made to take chips as they are cut: bytes, many at a time."""
+"""Networks as anybody publishes them, made to take chips as they are cut: bytes, many at a time."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,18 +29,18 @@ class Seen(NamedTuple):
     dimension: int
 
 
-def look(path: Path, size: int, output: str | None = None) -> Seen:
+def look(path: Path, size: int, output: str | None = None, beliefs: int = 0) -> Seen:
     """How the network at `path` is to be fed chips of this size. Raises PackInvalid, and OSError."""
-    return _look(_load(path), path.name, size, output)
+    return _look(_load(path), path.name, size, output, beliefs)
 
 
 def taking_chips(path: Path, intake: Intake) -> onnx.ModelProto:
-    """A model from chips, [N, size, size, 3] uint8 RGB, to their embeddings, [N, dimension].
+    """A model from chips, [N, size, size, 3] uint8 RGB, to their embeddings or beliefs, [N, dimension].
 
     Raises PackInvalid, and OSError.
     """
     model = _load(path)
-    seen = _look(model, path.name, intake.size, intake.output)
+    seen = _look(model, path.name, intake.size, intake.output, intake.beliefs)
     graph = model.graph
     nodes, constants = _entrance(seen, intake)
     nodes += graph.node
@@ -70,10 +70,10 @@ def _load(path: Path) -> onnx.ModelProto:
     return model
 
 
-def _look(model: onnx.ModelProto, name: str, size: int, output: str | None) -> Seen:
+def _look(model: onnx.ModelProto, name: str, size: int, output: str | None, beliefs: int) -> Seen:
     inputs = inputs_of(model)
     if len(inputs) != 1:
-        raise PackInvalid(f"{name} takes {len(inputs)} inputs; a recogniser takes one, a face")
+        raise PackInvalid(f"{name} takes {len(inputs)} inputs; it must take one, a face")
     told = f"{name} takes {_told(inputs[0])}"
     kind = inputs[0].type.tensor_type.elem_type
     if kind not in TYPES:
@@ -86,22 +86,27 @@ def _look(model: onnx.ModelProto, name: str, size: int, output: str | None) -> S
         raise PackInvalid(f"{told}; the chip has {size} x {size} pixels: name another chip")
     if shape[0] not in (1, None):
         raise PackInvalid(f"{told}; it must take any number of faces, or one")
-    answer = _answer(model, name, output)
+    answer = _answer(model, name, output, beliefs)
     dimension = _shape(answer)[-1]
     assert dimension
     return Seen(inputs[0].name, TYPES[kind], shape[3] == 3, answer.name, dimension)
 
 
-def _answer(model: onnx.ModelProto, name: str, wanted: str | None) -> Any:
-    """The output that is the embedding."""
+def _answer(model: onnx.ModelProto, name: str, wanted: str | None, beliefs: int) -> Any:
+    """The output that is the embedding, or holds so many beliefs."""
     outputs = [each for each in model.graph.output if wanted in (None, each.name)]
     shaped = [(each, _shape(each)) for each in outputs]
-    good = [each for each, shape in shaped if len(shape) == 2 and (shape[1] or 0) >= SHORTEST]
+    good = [each for each, shape in shaped if len(shape) == 2 and _fits(shape[1] or 0, beliefs)]
     if len(good) == 1:
         return good[0]
     told = ", ".join(map(_told, model.graph.output))
-    remedy = "name the right one as `output`" if len(good) > 1 else "an embedding is [N, its length]"
+    right = f"its beliefs are [N, {beliefs}]" if beliefs else "an embedding is [N, its length]"
+    remedy = "name the right one as `output`" if len(good) > 1 else right
     raise PackInvalid(f"{name} answers {told}; {remedy}")
+
+
+def _fits(length: int, beliefs: int) -> bool:
+    return length == beliefs if beliefs else length >= SHORTEST
 
 
 def _entrance(seen: Seen, intake: Intake) -> tuple[list[Any], list[Any]]:
