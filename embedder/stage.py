@@ -13,7 +13,7 @@ from embedder.template import squares
 
 Out = TypeVar("Out")
 
-CHIPS = 1024  # chips that may wait: some 70 MB of them
+CHIPS = 1024  # chips that may wait: some 70 MB of the recogniser's, 150 of those for masks
 
 
 class Stage(Generic[Out]):

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from embedder.conversion import dlib_format, dlib_onnx, dlib_shapes
+from embedder.conversion import dlib_format, dlib_onnx, dlib_shapes, hdf5, mobilenet
 from embedder.conversion.agreement import require_agreement
 from embedder.conversion.batches import batched
 from embedder.conversion.intake import Intake
@@ -54,6 +54,10 @@ def _dlib(source: Path) -> onnx.ModelProto:
     return dlib_onnx.to_onnx(dlib_format.read(source.read_bytes()))
 
 
+def _mobilenet(source: Path) -> onnx.ModelProto:
+    return mobilenet.to_onnx(hdf5.read(source.read_bytes()))
+
+
 def _batches(source: Path) -> onnx.ModelProto:
     return batched(onnx.load(source))
 
@@ -76,5 +80,6 @@ _MAKERS: dict[str, Callable[[Path], onnx.ModelProto]] = {
     "centerface": _centerface,
     "yunet": _yunet,
     "dlib": _dlib,
+    "mobilenet": _mobilenet,
     "batches": _batches,
 }

@@ -54,7 +54,8 @@ async def test_a_face_is_found_with_what_is_asked_for_and_no_more(ask: Client, o
     assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-5)
     assert 0 <= face.age.low <= face.age.high <= 80
     assert face.gender.sex == face_pb2.SEX_MALE
-    names = ["detector", "aligner", "recogniser", "age", "gender", "pose", "quality"]
+    assert face.mask.wear == face_pb2.MASK_WEAR_WITHOUT
+    names = ["detector", "aligner", "recogniser", "age", "gender", "mask", "pose", "quality"]
     assert [step.name for step in answer.steps] == names
     assert 0 < face.quality.value <= face.quality.sharpness <= 1
     assert all(step.version.startswith("open/") and step.milliseconds > 0 for step in answer.steps)

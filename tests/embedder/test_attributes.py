@@ -62,7 +62,7 @@ async def test_what_the_pack_has_no_network_for_is_left_out(
         assert answer.faces[0].HasField("gender")
         assert not answer.faces[0].HasField("age")
         steps = (await stub.GetModel(pb.GetModelRequest())).steps
-        names = ["detector", "aligner", "recogniser", "gender", "pose", "quality"]
+        names = ["detector", "aligner", "recogniser", "gender", "mask", "pose", "quality"]
         assert [step.name for step in steps] == names
 
 

@@ -1,4 +1,4 @@
-"""Whether a face wears a mask: a network of the user's own tells it, and what it may be."""
+"""Whether a face wears a mask: what `open` tells, and what a network of the user's own may."""
 
 import shutil
 from pathlib import Path
@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from embedder.conversion import hdf5
 from embedder.fetching.cache import default_cache
 from embedder.mask import Wear, reading
 from embedder.networks import load
 from embedder.pack import Pack, read_pack
 from embedder.pack_errors import PackInvalid
 from embedder.preparation import prepare
+from embedder.session import Session
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
-from tests.embedder.conftest import Serving
+from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
+from tests.embedder.conftest import PHOTOGRAPHS, Serving
 from tests.embedder.conftest import saved as file_of
 from tests.embedder.small_networks import recogniser, saved
+from tests.photographs import photograph
 
 SIDE = 112
 MASK, AGE = face_pb2.FACE_OUTPUT_MASK, face_pb2.FACE_OUTPUT_AGE
@@ -66,6 +70,45 @@ def told(pack: Pack, cache: Path, *colours: tuple[int, int, int]) -> list[Any]:
     reader = load(pack, prepare(pack, cache)).mask
     assert reader
     return reader.look([np.full((SIDE, SIDE, 3), colour, np.uint8) for colour in colours])
+
+
+async def worn(stub: EmbedderServiceStub, image: bytes) -> face_pb2.Mask:
+    """What is told of the one face of an image."""
+    (face,) = (await stub.Analyze(pb.AnalyzeRequest(image=image, outputs=[MASK]))).faces
+    return face.mask
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+async def test_who_wears_none_is_told_so(embedder: EmbedderServiceStub, name: str) -> None:
+    mask = await worn(embedder, photograph(name).read_bytes())
+    assert mask.wear == face_pb2.MASK_WEAR_WITHOUT
+    assert 0.5 < mask.probability <= 1
+
+
+@pytest.mark.parametrize("colour", [(150, 195, 215), (235, 235, 238), (140, 190, 160)])
+async def test_who_wears_one_that_is_drawn_is_told_so(
+    embedder: EmbedderServiceStub, portrait: Image.Image, colour: tuple[int, int, int]
+) -> None:
+    (face,) = (await embedder.Analyze(pb.AnalyzeRequest(image=file_of(portrait, "PNG")))).faces
+    left, top, width, height = face.box.left, face.box.top, face.box.width, face.box.height
+    shape = [(0.08, 0.58), (0.5, 0.48), (0.92, 0.58), (0.88, 0.82), (0.65, 1.02), (0.35, 1.02), (0.12, 0.82)]
+    drawn = portrait.copy()
+    ImageDraw.Draw(drawn).polygon([(left + x * width, top + y * height) for x, y in shape], colour)
+    assert (await worn(embedder, file_of(drawn, "PNG"))).wear == face_pb2.MASK_WEAR_WITH
+
+
+def test_the_converted_network_is_the_one_that_was_published(networks: dict[str, Path]) -> None:
+    """Its beliefs are those of a conversion by the file's own list of layers, with h5py."""
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 3, 224, 224)).astype(np.float32)
+    (beliefs,) = Session(networks["mask"]).run(images)
+    assert np.abs(beliefs[:, 0] - [0.10212866, 0.06876963, 0.13331287]).max() < 1e-4
+    assert np.abs(beliefs.sum(1) - 1).max() < 1e-6
+
+
+def test_what_is_no_file_of_weights_is_refused() -> None:
+    for data in (b"", b"\x89PNG\r\n", b"\x89HDF\r\n\x1a\n\x02" + bytes(100)):
+        with pytest.raises(ValueError, match="no HDF5 file of the kind that Keras writes"):
+            hdf5.read(data)
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

@@ -12,6 +12,7 @@ import pytest
 
 from embedder.chips import read_chip, recognisers
 from embedder.fetching.sources import Archive, Download
+from embedder.mask import Wear
 from embedder.networks import AGES, DETECTORS, GENDERS
 from embedder.pack import Pack, known_packs, read_pack
 from embedder.pack_errors import PackUnknown
@@ -34,7 +35,8 @@ def test_every_part_of_a_pack_is_one_that_there_is(any_pack: Pack) -> None:
     assert set(any_pack.detection.networks) <= set(any_pack.networks)
     assert any_pack.age is None or any_pack.age.answers in AGES
     assert any_pack.gender is None or any_pack.gender.answers in GENDERS
-    assert set(any_pack.networks) <= {*DETECTORS, "predictor", "recogniser", "age", "gender"}
+    assert any_pack.mask is None or set(any_pack.mask.order) <= {wear.value for wear in Wear}
+    assert set(any_pack.networks) <= {*DETECTORS, "predictor", "recogniser", "age", "gender", "mask"}
     assert (any_pack.chip_size, any_pack.dimension) in {(150, 128), (112, 128), (112, 512)}
     assert any_pack.detection.template.shape == (5, 2)
 

@@ -14,7 +14,7 @@ from embedder.pack import Pack, read_pack
 from embedder.pack_errors import PackUnknown
 from embedder.preparation import IN_INT8, prepare
 
-CONVERTED = ("centerface", "yunet", "predictor", "recogniser", IN_INT8)
+CONVERTED = ("centerface", "yunet", "predictor", "recogniser", "mask", IN_INT8)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def cache(networks: dict[str, Path], tmp_path: Path) -> Path:
 
 def test_the_open_pack_names_its_networks_and_their_licences(pack: Pack) -> None:
     assert (pack.name, pack.detection.kind) == ("open", "yunet+centerface")
-    assert set(pack.networks) == {"centerface", "yunet", "predictor", "recogniser", "age", "gender"}
+    assert set(pack.networks) == {"centerface", "yunet", "predictor", "recogniser", "age", "gender", "mask"}
     assert {network.licence for network in pack.networks.values()} <= {"MIT", "CC0-1.0"}
     assert pack.detection.template.shape == (5, 2)
 

@@ -28,9 +28,10 @@ ALL = [
     face_pb2.FACE_OUTPUT_EMBEDDING,
     face_pb2.FACE_OUTPUT_AGE,
     face_pb2.FACE_OUTPUT_GENDER,
+    face_pb2.FACE_OUTPUT_MASK,
     face_pb2.FACE_OUTPUT_POSE,
 ]
-NETWORKS = ("recogniser", "age", "gender")
+NETWORKS = ("recogniser", "age", "gender", "mask")
 SERVICE = "mien.v1.EmbedderService"
 
 

@@ -29,6 +29,7 @@ VERSIONS = {
     "recogniser": "open/dlib@55533b28",
     "age": "open/age@4f9f0075",
     "gender": "open/gender@d4c4116c",
+    "mask": "open/mask@63b9dea8",
     "pose": "open/landmarks",
     "quality": "open/chips",
 }
@@ -36,6 +37,7 @@ OUTPUTS = {
     "recogniser": face_pb2.FACE_OUTPUT_EMBEDDING,
     "age": face_pb2.FACE_OUTPUT_AGE,
     "gender": face_pb2.FACE_OUTPUT_GENDER,
+    "mask": face_pb2.FACE_OUTPUT_MASK,
     "pose": face_pb2.FACE_OUTPUT_POSE,
 }
 WHOLE = Search(whole_image=True)

@@ -40,9 +40,10 @@ def names(*expected: str) -> Any:
 BOX = {"probability": share, "x_max": int, "y_max": int, "x_min": int, "y_min": int}
 AGE = {"probability": share, "high": int, "low": int}
 GENDER = {"probability": share, "value": "male"}
+MASK = {"probability": share, "value": "without_mask"}
 POSE = {"pitch": float, "roll": float, "yaw": float}
 ALL = {"face_plugins": "age,gender,landmarks,pose,calculator,mask,landmarks2d106,nonsense", "status": "true"}
-TIMES = {"age": float, "gender": float, "pose": float, "detector": float, "calculator": float}
+TIMES = dict.fromkeys(("age", "gender", "pose", "detector", "calculator", "mask"), float)
 VERSIONS = dict.fromkeys(TIMES, str)
 FACE = {
     "age": AGE,
@@ -52,6 +53,7 @@ FACE = {
     "box": BOX,
     "execution_time": TIMES,
     "landmarks": points,
+    "mask": MASK,
 }
 ROUNDED = {**BOX, "probability": rounded}
 
@@ -123,7 +125,7 @@ def good() -> Iterator[Row]:
     whole = {key: shape for key, shape in FACE.items() if key not in ("pose", "landmarks")}
     whole["box"] = {"probability": 1, "x_max": int, "y_max": int, "x_min": 0, "y_min": 0}
     whole["subjects"] = [similar]
-    seen = {**whole, "execution_time": dict.fromkeys(("age", "gender", "calculator"), float)}
+    seen = {**whole, "execution_time": dict.fromkeys(("age", "gender", "calculator", "mask"), float)}
     yield Row(
         "the whole image",
         "POST",
@@ -244,7 +246,8 @@ def good() -> Iterator[Row]:
     yield Row("plain", "POST", VERIFY_FACE, detected(**verified), files=one())
     ordered = {
         **verified,
-        **{key: FACE[key] for key in ("landmarks", "age", "gender", "pose", "embedding", "execution_time")},
+        **{key: FACE[key] for key in ("landmarks", "age", "gender", "pose", "embedding")},
+        **{key: FACE[key] for key in ("execution_time", "mask")},
     }
     yield Row(
         "all",
