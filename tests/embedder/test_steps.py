@@ -140,7 +140,10 @@ async def test_one_full_queue_refuses_at_once_and_nothing_is_done(
 ) -> None:
     image = saved(Image.new("RGB", (8, 8)))
     waiting = [asyncio.create_task(watched.analyze(image, WHOLE, ages=True)) for _ in range(CHIPS)]
-    await asyncio.sleep(1)
+    assert watched._age
+    async with asyncio.timeout(30):
+        while watched._age._batcher._waiting < CHIPS:
+            await asyncio.sleep(0.01)
     async with asyncio.timeout(1):
         with pytest.raises(Overloaded):
             await watched.analyze(image, WHOLE, embeddings=True, ages=True, genders=True)
