@@ -34,7 +34,7 @@ up: install
 	$(BIN)/mien up
 
 test: $(VENV)/.dev $(SDKS)/.python $(JAVASCRIPT)/node_modules/.package-lock.json
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from random import SystemRandom
 
 import psycopg
 import pytest
@@ -129,5 +130,13 @@ def new_database(server: Server, template: str = "template") -> Iterator[str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """One where nothing listens, and which nobody else is told until our program listens there.
+
+    The kernel hands out higher ones, and the other process of a `make test` has those between ours.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = SystemRandom().randrange(10_000 + ours, 32_768, processes)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -13,10 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from embedder.checks import examine
 from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Progress as Report
-from embedder.networks import DETECTORS
 from embedder.pack import DEFAULT, Pack, known_packs, read_pack
 from embedder.pack_errors import PackError
 from embedder.preparation import prepare, prepared
@@ -74,6 +72,8 @@ def pull_pack(pack: Pack) -> None:
 
 def check(name: str | None, data: Path | None) -> None:
     """Prints what there is to say of a pack, by default the chosen one. Raises CommandError if it is bad."""
+    from embedder.checks import examine  # runs networks, which take a while to import
+
     called = name or _chosen(data)
     pack = read_pack(called)
     print(f"{pack.name}:")
@@ -152,8 +152,8 @@ def _warn_of_others(pack: Pack, data: Path | None) -> None:
 
 def _licence(pack: Pack) -> str:
     """The licences of what a pack runs, in few words."""
-    idle = DETECTORS.keys() - set(pack.detection.networks)
-    return ", ".join(dict.fromkeys(each.licence for name, each in pack.networks.items() if name not in idle))
+    run = {*pack.detection.networks, "predictor", "recogniser", "age", "gender"}  # a detector may lie idle
+    return ", ".join(dict.fromkeys(each.licence for name, each in pack.networks.items() if name in run))
 
 
 def _table(rows: list[_Row]) -> Table:

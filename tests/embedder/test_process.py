@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 from serving.probe import is_serving
 from serving.settings import UNUSABLE
 from tests.embedder.conftest import saved
+from tests.postgres import free_port
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -40,12 +40,6 @@ def start(networks: dict[str, Path]) -> Iterator[Start]:
     for process in processes:
         process.kill()
         process.communicate()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_it_serves_when_it_is_warm_and_ends_when_told(start: Start, portrait: Image.Image) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from store.services import create_service
 from tests.photographs import photograph
+from tests.plain import NO_TLS
 
 PATIENCE = 90.0  # seconds until a mesh must be ready; a cold cache is filled before
 
@@ -125,7 +126,7 @@ def key(mesh: Mesh, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def rest(mesh: Mesh, key: str) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=f"{mesh.url}/api/v1/recognition", headers={"x-api-key": key}, timeout=30
+        base_url=f"{mesh.url}/api/v1/recognition", headers={"x-api-key": key}, timeout=30, verify=NO_TLS
     ) as client:
         yield client
 

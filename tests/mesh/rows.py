@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
-NOBODY = str(uuid4())
+NOBODY = "00000000-0000-4000-8000-000000000000"  # the id and the key of nothing
 V1 = "/api/v1"
 SOMETHING = "Something went wrong, please try again"
 

@@ -12,6 +12,7 @@ from tests.mesh.conftest import Mesh
 from tests.mesh.refused import refused
 from tests.mesh.rows import DETECT, FACES, NOBODY, SUBJECTS, V1, Row
 from tests.mesh.shapes import check
+from tests.plain import NO_TLS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def vector(mesh: Mesh, keys: dict[str, str], images: dict[str, bytes]) -> list[f
 @pytest.fixture
 def enrolled(mesh: Mesh, keys: dict[str, str], images: dict[str, bytes]) -> dict[str, str]:
     """Ids of a face of Ada's, who has two, and of Bob's, in an otherwise empty gallery."""
-    with httpx.Client(base_url=mesh.url, headers={"x-api-key": keys["recognition"]}, timeout=30) as client:
+    header = {"x-api-key": keys["recognition"]}
+    with httpx.Client(base_url=mesh.url, headers=header, timeout=30, verify=NO_TLS) as client:
         client.delete(SUBJECTS)
         ids = [
             client.post(FACES, params={"subject": name}, files={"file": ("a.jpg", images[image])}).json()[
@@ -97,7 +99,8 @@ def test_each_path_answers_as_compreface_does(
         send["headers"] = {**send.get("headers", {}), "x-api-key": key}
     if row.query:
         send["params"] = row.query
-    answer = httpx.request(row.method, mesh.url + row.path.format(**ids), timeout=30, **send)
+    path = row.path.format(**ids)
+    answer = httpx.request(row.method, mesh.url + path, timeout=30, verify=NO_TLS, **send)
 
     assert answer.status_code == row.status, answer.text
     assert answer.headers["content-type"] == "application/json"
