@@ -116,3 +116,13 @@ class IdempotencyKeyUsed(Fault):
 class ImageNotKept(Fault):
     code = StatusCode.NOT_FOUND
     reason = pb.ERROR_REASON_IMAGE_NOT_KEPT
+
+
+class GalleryTooLarge(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_GALLERY_TOO_LARGE
+
+
+class RevisionUnknown(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_REVISION_UNKNOWN
