@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -45,11 +46,14 @@ class Follower:
     async def _follow(self, connection: Connection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")  # before the first reading, so nothing falls between
         await self._catch_up(None)
+        polled = time.monotonic()
         while True:
             heard = {notice.payload async for notice in connection.notifies(timeout=POLL, stop_after=1)}
             # What else has arrived meanwhile is read in the same breath.
             heard |= {notice.payload async for notice in connection.notifies(timeout=0)}
-            if not heard:
-                await self._catch_up(None)
             for gallery_id in heard:
                 await self._catch_up(UUID(gallery_id))
+            # A gallery that is written to without pause must not keep the others from being looked after.
+            if time.monotonic() - polled >= POLL or not heard:
+                await self._catch_up(None)
+                polled = time.monotonic()

@@ -20,15 +20,26 @@ class Faces(NamedTuple):
 
 
 async def load(
-    database: Database, gallery_id: UUID, take: Callable[[Faces], Awaitable[None]], page: int = PAGE
+    database: Database,
+    gallery_id: UUID,
+    take: Callable[[Faces], Awaitable[None]],
+    page: int = PAGE,
+    expect: Callable[[int, int], None] | None = None,
 ) -> Gallery:
     """Hands every face to `take`, some at a time, and returns the revision they stand for.
 
-    Raises StoreUnavailable; then what was taken is void.
+    Before, `expect` is told how many there will be, and their dimension. What it raises, so does this. Raises
+    StoreUnavailable; then what was taken is void.
     """
     async with database.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         gallery = await newest_in(connection, gallery_id)
+        if expect:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM faces WHERE gallery_id = %s", (gallery_id,)
+            )
+            (faces,) = await cursor.fetchone() or (0,)
+            expect(faces, gallery.dimension or 0)
         last = 0
         while gallery.dimension and last is not None:
             # Postgres packs the page: a million rows one by one are slow to read in Python.

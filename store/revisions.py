@@ -51,6 +51,7 @@ class Changes(NamedTuple):
     gallery: Gallery  # at the later one
     changes: list[Change]
     trimmed: bool  # the log does not reach from the one to the other: load the gallery anew
+    waited: float = 0.0  # seconds since the first of them was written down, by the clock of Postgres
 
 
 class Logged(NamedTuple):
@@ -168,7 +169,8 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
             """
             SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, floor,
                    changes.revision, kind, changes.id, faces.id, subject_id, subjects.name, embedding,
-                   merged_into
+                   merged_into,
+                   extract(epoch FROM clock_timestamp() - changes.at)::float8
             FROM galleries
             LEFT JOIN changes ON changes.gallery_id = galleries.id AND changes.revision > %(revision)s
             LEFT JOIN faces ON faces.id = changes.id AND kind = 'face added'
@@ -185,8 +187,8 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
     # A revision that is still to come is of another past: the database was put back to an older state.
     if not floor <= revision <= gallery.revision:
         return Changes(gallery, [], trimmed=True)
-    changes = [_change(*row[5:]) for row in rows if row[5] is not None]
-    return Changes(gallery, changes, trimmed=False)
+    changes = [_change(*row[5:-1]) for row in rows if row[5] is not None]
+    return Changes(gallery, changes, trimmed=False, waited=rows[0][-1] or 0.0)
 
 
 def _change(

@@ -80,10 +80,18 @@ def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[
 
 
 async def find_service(database: Database, key_hash: bytes) -> Service | None:
-    """The service whose key has this hash. Raises StoreUnavailable."""
+    """The service that a key with this hash opens, its own or a pass. Raises StoreUnavailable."""
     async with database.transaction() as connection:
         cursor = connection.cursor(row_factory=class_row(Service))
-        await cursor.execute(_SELECT + " WHERE key_hash = %s", (key_hash,))
+        await cursor.execute(
+            _SELECT
+            + """
+            WHERE services.id IN (
+                SELECT id FROM services WHERE key_hash = %(key)s
+                UNION ALL SELECT service_id FROM passes WHERE key_hash = %(key)s AND expires_at > now()
+            )""",
+            {"key": key_hash},
+        )
         return await cursor.fetchone()
 
 
