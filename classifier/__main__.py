@@ -1,5 +1,7 @@
 """Starts the classifier: the one place where its parts are put together."""
 
+import logging
+
 import grpc
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
@@ -10,8 +12,10 @@ from classifier.batches import Batches
 from classifier.enrolment import Enrolment
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
+from classifier.hashes import Hashes
 from classifier.keys import Keys
-from classifier.metrics import Holdings
+from classifier.memory import budget
+from classifier.metrics import Holdings, lag
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
@@ -35,6 +39,8 @@ from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
 
+log = logging.getLogger(__name__)
+
 # After an embedder or Envoy was away, the channel tries again this soon, at most.
 SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 
@@ -46,12 +52,15 @@ async def main(settings: Settings) -> None:
     ):
         analyses, store = Analyses(channel, settings.max_request), GalleryStore(database)
         additions = Additions(database)
-        galleries, keys = Galleries(database), Keys(database)
+        registry = CollectorRegistry()
+        memory = settings.memory or budget()
+        log.info("galleries may take %d MiB here", memory >> 20)
+        galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
+        hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
-        registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        registry.register(Holdings(galleries))
+        registry.register(Holdings(galleries, hashes))
         metrics = CallMetrics(registry)
         adding = Adding(enrolment, Batches(additions), metrics)
         limits = Limits(settings.max_file, settings.max_request)
@@ -61,7 +70,7 @@ async def main(settings: Settings) -> None:
             add_RecognitionServiceServicer_to_server(
                 RecognitionServicer(analyses, recognition, verification), server
             )
-            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store), server)
+            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store, hashes), server)
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
         with scraped(registry, settings.metrics):
@@ -74,7 +83,7 @@ async def main(settings: Settings) -> None:
                     keys,
                 ],
                 max_request=settings.max_request,
-                background=[Follower(database, galleries.catch_up).run()],
+                background=[Follower(database, galleries.catch_up).run(), hashes.run()],
                 ready=database.migrated(),
             )
 

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from google.protobuf.duration_pb2 import Duration
+
 from classifier.analysis import Wanted
+from classifier.galleries import Freshness
 from classifier.recognition import Search
 from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
 from serving.faults import ArgumentInvalid
@@ -46,6 +49,19 @@ def search(
     if not 0 <= request.min_similarity <= 1:  # NaN is neither
         raise ArgumentInvalid("min_similarity is a number from 0 to 1", field="min_similarity")
     return Search(in_range("max_matches", count, 1, MOST_MATCHES), min_similarity=request.min_similarity)
+
+
+def freshness(
+    request: recognition_pb2.RecognizeRequest | recognition_pb2.RecognizeEmbeddingsRequest,
+) -> Freshness:
+    """How fresh a gallery a request asks for."""
+    return Freshness(request.min_revision, _seconds("max_staleness", request.max_staleness))
+
+
+def _seconds(field: str, duration: Duration) -> float:
+    if duration.seconds < 0 or not 0 <= duration.nanos < 1_000_000_000:
+        raise ArgumentInvalid(f"{field} is a duration of 0 or more", field=field)
+    return duration.seconds + duration.nanos / 1e9
 
 
 def min_score(value: float | None) -> float | None:

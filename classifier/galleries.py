@@ -1,101 +1,223 @@
 """The galleries this replica holds in memory, each as fresh as Postgres when it is asked for."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
+from classifier.loads import Progress
 from classifier.matrix import Matrix
-from serving.faults import ApiKeyUnknown, GalleryBehind
+from classifier.shelf import Full, Shelf, View
+from serving.faults import (
+    ApiKeyUnknown,
+    Fault,
+    GalleryBehind,
+    GalleryTooLarge,
+    Overloaded,
+    RevisionUnknown,
+    StoreUnavailable,
+)
 from store.database import Database
 from store.loading import Faces, load
+from store.patience import soon
 from store.revisions import Changes, changes_since, newest, revisions_of
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 5.0  # seconds a read waits for this replica to catch up
+LOADS = 2  # galleries loaded at once: each takes a connection, of which others have need
+_FULL = 0.2  # seconds until room is asked for again that other loads have taken
 
 
-class View(NamedTuple):
-    """A gallery at one revision. The model is None while it has no face."""
+class Freshness(NamedTuple):
+    """How fresh a gallery has to be."""
 
-    matrix: Matrix
-    revision: int
-    model: str | None
+    min_revision: int = 0
+    max_staleness: float = 0.0  # seconds it may be behind while Postgres is away
+
+
+NEWEST = Freshness()
 
 
 class Galleries:
-    """Loads a gallery on its first use and keeps it in step with the change log."""
+    """Loads a gallery on its first use and keeps it in step with the change log.
 
-    def __init__(self, database: Database) -> None:
+    `budget` is the memory that galleries may take, in bytes; `max_staleness` what readers may be allowed, in
+    seconds. `lagged` is told of changes how long they took to be seen, in seconds.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        budget: int,
+        max_staleness: float = 0.0,
+        lagged: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
         self._database = database
-        self._views: dict[UUID, View] = {}
+        self._shelf = Shelf(budget)
+        self._max_staleness = max_staleness
+        self._lagged = lagged
         self._updates: dict[UUID, asyncio.Task[None]] = {}
-        self.caught_up = time.monotonic()  # when all was last found as it is in Postgres
+        self._again: set[UUID] = set()  # changed while their update went on
+        self._changing: set[UUID] = set()  # those whose matrix is written to now
+        self._loads = asyncio.Semaphore(LOADS)
+        self._polled = time.monotonic()
 
-    def held(self) -> Sequence[View]:
+    def held(self) -> Mapping[UUID, View]:
         """Those in memory now. May be called in any thread."""
-        return list(self._views.values())
+        return self._shelf.views()
 
-    async def fresh(self, gallery_id: UUID) -> View:
+    def is_still(self, gallery_id: UUID, view: View) -> bool:
+        """Whether the matrix of a view is yet as its revision says. May be called in any thread."""
+        held = self._shelf.get(gallery_id)
+        still = held is not None and held.matrix is view.matrix and held.revision == view.revision
+        return still and gallery_id not in self._changing
+
+    def behind(self) -> float:
+        """Seconds since all that are held were last known to be as in Postgres. In any thread."""
+        levels = [self._shelf.level(each) for each in self.held()]
+        return time.monotonic() - min([self._polled, *(level for level in levels if level)])
+
+    async def fresh(self, gallery_id: UUID, wanted: Freshness = NEWEST) -> View:
         """The gallery with every change that was acknowledged before this call.
 
-        Raises StoreUnavailable, and GalleryBehind if it takes too long.
+        While Postgres is away, as it is here, if that is no staler than wanted and allowed. Raises
+        StoreUnavailable, RevisionUnknown, GalleryTooLarge, and GalleryBehind if it takes too long.
         """
-        head = await newest(self._database, gallery_id)
+        asked = time.monotonic()
+        allowed = min(wanted.max_staleness, self._max_staleness)
         try:
-            async with asyncio.timeout(PATIENCE):
-                while (view := self._views.get(gallery_id)) is None or view.revision < head.revision:
-                    await self._updated(gallery_id)
-        except TimeoutError:
-            raise GalleryBehind(
-                "this replica is catching up with the gallery; try again", revision=head.revision
-            ) from None
+            head = await soon(newest(self._database, gallery_id), hurry=allowed > 0)
+            if wanted.min_revision > head.revision:
+                raise RevisionUnknown(
+                    f"the gallery's newest revision is {head.revision}", revision=head.revision
+                )
+            view = await self._reached(gallery_id, head.revision)
+        except (StoreUnavailable, Overloaded):
+            if stale := self._stale(gallery_id, wanted.min_revision, allowed):
+                return stale
+            raise
+        self._shelf.found_level(gallery_id, asked)
+        self._shelf.read(gallery_id)
         return view
 
     async def catch_up(self, gallery_id: UUID | None) -> None:
-        """Applies what has changed in one gallery if it is held, or with None in all that are."""
-        changed = await self._behind() if gallery_id is None else {gallery_id} & self._views.keys()
-        for each in changed:
-            try:
-                await self._updated(each)
-            except ApiKeyUnknown:  # its service is gone, and its faces with it
-                self._views.pop(each, None)
-                self._updates.pop(each, None)
-        self.caught_up = time.monotonic()
+        """Begins to apply what has changed in one gallery if it is held, or with None in all that are.
 
-    async def _behind(self) -> list[UUID]:
-        views = dict(self._views)
-        revisions = await revisions_of(self._database, list(views)) if views else {}
-        return [each for each, view in views.items() if revisions.get(each) != view.revision]
-
-    async def _updated(self, gallery_id: UUID) -> None:
-        """One update of a gallery at a time, for all who wait. It goes on if they give up waiting.
-
-        Else a gallery that takes longer to load than they wait would never be loaded; and a thread that
-        still fills a matrix must not meet another one.
+        It does not wait for that: one that takes long must not keep the others.
         """
+        if gallery_id is not None:
+            return self._wake(gallery_id)
+        asked, views = time.monotonic(), self.held()
+        revisions = await revisions_of(self._database, list(views)) if views else {}
+        for each, view in views.items():
+            if revisions.get(each) == view.revision:
+                self._shelf.found_level(each, asked)
+            else:
+                self._wake(each)
+        self._polled = asked
+        return None
+
+    def _stale(self, gallery_id: UUID, min_revision: int, allowed: float) -> View | None:
+        view, level = self._shelf.get(gallery_id), self._shelf.level(gallery_id)
+        if view is None or level is None or view.revision < min_revision:
+            return None
+        staleness = time.monotonic() - level
+        return view._replace(staleness=staleness) if staleness <= allowed else None
+
+    async def _reached(self, gallery_id: UUID, revision: int) -> View:
+        """The gallery at this revision or a later one. Raises GalleryBehind."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (view := self._shelf.get(gallery_id)) is None or view.revision < revision:
+                    # It goes on if who waits gives up, or it would never end if it takes longer than that.
+                    await asyncio.shield(self._update(gallery_id))
+        except TimeoutError:
+            raise GalleryBehind(
+                "this replica is catching up with the gallery; try again", revision=revision
+            ) from None
+        return view
+
+    def _wake(self, gallery_id: UUID) -> None:
+        if gallery_id in self._updates:
+            self._again.add(gallery_id)  # that one may have read the log already
+        elif self._shelf.get(gallery_id):
+            self._update(gallery_id)
+
+    def _update(self, gallery_id: UUID) -> asyncio.Task[None]:
+        """One update of a gallery at a time, for all who wait: no two threads may fill one matrix."""
         update = self._updates.get(gallery_id)
         if update is None or update.done():
-            update = self._updates[gallery_id] = asyncio.create_task(self._update(gallery_id))
-        await asyncio.shield(update)
+            update = self._updates[gallery_id] = asyncio.create_task(self._brought_up(gallery_id))
+            update.add_done_callback(lambda ended: self._ended(gallery_id, ended))
+        return update
 
-    async def _update(self, gallery_id: UUID) -> None:
-        if view := self._views.get(gallery_id):
-            news = await changes_since(self._database, gallery_id, view.revision)
-            if not news.trimmed:
-                try:
-                    self._views[gallery_id] = await asyncio.to_thread(after, view, news)
-                except BaseException:  # nobody knows how much of it was done
-                    del self._views[gallery_id]
-                    raise
-                return
-        matrix = Matrix()
+    def _ended(self, gallery_id: UUID, update: asyncio.Task[None]) -> None:
+        if self._updates.get(gallery_id) is update:
+            del self._updates[gallery_id]
+        again = gallery_id in self._again
+        self._again.discard(gallery_id)
+        fault = None if update.cancelled() else update.exception()
+        if isinstance(fault, ApiKeyUnknown | GalleryTooLarge):  # its service is gone, or there is no room
+            self._shelf.drop(gallery_id)
+        elif fault and not isinstance(fault, Fault):
+            log.error("gallery %s cannot be brought up to date", gallery_id, exc_info=fault)
+        elif again and not fault:  # after a fault polling comes back to it
+            self._wake(gallery_id)
+
+    async def _brought_up(self, gallery_id: UUID) -> None:
+        view = self._shelf.get(gallery_id)
+        while not (view and await self._applied(gallery_id, view)):
+            async with self._loads:
+                asked = time.monotonic()
+                with suppress(Full):
+                    self._shelf.put(gallery_id, await self._loaded(gallery_id))
+                    self._shelf.found_level(gallery_id, asked)
+                    return
+            await asyncio.sleep(_FULL)
+
+    async def _applied(self, gallery_id: UUID, view: View) -> bool:
+        """Whether the log reached from this view to the newest revision, and all of it is applied."""
+        asked = time.monotonic()
+        news = await changes_since(self._database, gallery_id, view.revision)
+        if news.trimmed:
+            return False
+        self._changing.add(gallery_id)
+        try:
+            view = await asyncio.to_thread(after, view, news)
+            self._shelf.require(len(view.matrix), news.gallery.dimension or 0)
+        except BaseException:  # nobody knows how much of it was done
+            self._shelf.drop(gallery_id)
+            raise
+        finally:
+            self._changing.discard(gallery_id)
+        self._shelf.put(gallery_id, view)
+        self._shelf.found_level(gallery_id, asked)
+        if news.changes:
+            self._lagged(news.waited + time.monotonic() - asked)
+        return True
+
+    async def _loaded(self, gallery_id: UUID) -> View:
+        matrix, progress = Matrix(), Progress(gallery_id)
 
         async def take(faces: Faces) -> None:
             await asyncio.to_thread(matrix.add, faces)
+            progress.reached(len(matrix))
 
-        gallery = await load(self._database, gallery_id, take)
-        self._views[gallery_id] = View(matrix, gallery.revision, gallery.model)
+        def expect(faces: int, dimension: int) -> None:
+            progress.expect(faces)
+            self._shelf.expect(gallery_id, faces, dimension)
+
+        try:
+            gallery = await load(self._database, gallery_id, take, expect=expect)
+        except BaseException:
+            self._shelf.expect_no_more(gallery_id)
+            raise
+        progress.done()
+        return View(matrix, gallery.revision, gallery.model)
 
 
 def after(view: View, news: Changes) -> View:

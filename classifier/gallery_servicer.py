@@ -8,21 +8,24 @@ from google.api import httpbody_pb2
 from classifier import edges
 from classifier.adding import Adding
 from classifier.enrolment import Enrolment
+from classifier.hashes import Hashes
 from classifier.keys import gallery
 from classifier.messages import stored_face
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceServicer
 from serving.guard import Context
 from store.gallery import GalleryStore
+from store.hashing import as_text
 
 NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not live on in a cache
 
 
 class GalleryServicer(GalleryServiceServicer):
-    def __init__(self, enrolment: Enrolment, adding: Adding, store: GalleryStore) -> None:
+    def __init__(self, enrolment: Enrolment, adding: Adding, store: GalleryStore, hashes: Hashes) -> None:
         self._enrolment = enrolment
         self._adding = adding
         self._store = store
+        self._hashes = hashes
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
@@ -102,6 +105,18 @@ class GalleryServicer(GalleryServiceServicer):
     ) -> pb.ClearGalleryResponse:
         erased = await self._store.clear(gallery())
         return pb.ClearGalleryResponse(subjects=erased.subjects, faces=erased.faces, revision=erased.revision)
+
+    async def GetGalleryState(
+        self, request: pb.GetGalleryStateRequest, context: Context
+    ) -> pb.GetGalleryStateResponse:
+        view, total = await self._hashes.newest(gallery())
+        return pb.GetGalleryStateResponse(
+            revision=view.revision,
+            rows=len(view.matrix),
+            bytes=view.matrix.nbytes,
+            model=view.model or "",
+            hash=as_text(total),
+        )
 
 
 def _page_size(request: pb.ListFacesRequest | pb.ListSubjectsRequest) -> int:

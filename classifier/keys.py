@@ -1,5 +1,6 @@
 """Who is calling: the API key of a call becomes the service it opens."""
 
+import math
 import re
 import time
 from collections import OrderedDict
@@ -12,16 +13,19 @@ from uuid import UUID
 
 import grpc
 from google.protobuf import descriptor_pool
+from google.protobuf.duration_pb2 import Duration
 
 from mien.v1 import access_pb2
-from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown
+from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown, Overloaded, StoreUnavailable
 from serving.guard import Context, ServerInterceptor, guarded
 from store.database import Database
+from store.patience import soon
 from store.services import Service, ServiceType, find_service, hash_of
 
 HEADER = "x-api-key"
 REMEMBERED = 10_000  # keys
-LIFETIME = 1.0  # seconds a key is believed without asking Postgres: a revoked key opens no longer
+LIFETIME = 1.0  # seconds a key is believed without asking Postgres: a revoked key opens no longer than that,
+# or, while Postgres is away, than the staleness that the call and the settings both allow.
 
 # The service type whose key opens an RPC, as the contract says of it; None: no key is needed.
 TYPES: Mapping[int, ServiceType | None] = {
@@ -56,10 +60,14 @@ def needed_for(method: str) -> ServiceType | None:
 
 
 class Keys(ServerInterceptor):
-    """Lets a call in if its key opens a service of the type it needs."""
+    """Lets a call in if its key opens a service of the type it needs.
 
-    def __init__(self, database: Database) -> None:
+    `max_staleness` is how long, in seconds, a key that did is believed while Postgres is away.
+    """
+
+    def __init__(self, database: Database, max_staleness: float = 0.0) -> None:
         self._database = database
+        self._max_staleness = max_staleness
         self._known: OrderedDict[bytes, tuple[float, Service]] = OrderedDict()
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -67,10 +75,14 @@ class Keys(ServerInterceptor):
         if handler is None or details.method.startswith(HEALTH):
             return handler
         needed = needed_for(details.method)
-        return guarded(handler, lambda context: self._let_in(context, needed)) if needed else handler
+        if needed is None:
+            return handler
+        return guarded(handler, lambda context, request: self._let_in(context, needed, _allowed(request)))
 
-    async def opened(self, key: str | bytes | None, needed: ServiceType) -> Service:
-        """The service of this type that the key opens.
+    async def opened(
+        self, key: str | bytes | None, needed: ServiceType, max_staleness: float = 0.0
+    ) -> Service:
+        """The service of this type that the key opens, or did so many seconds ago if Postgres is away.
 
         Raises ApiKeyMissing, ApiKeyMalformed, ApiKeyUnknown, StoreUnavailable.
         """
@@ -78,25 +90,40 @@ class Keys(ServerInterceptor):
             raise ApiKeyMissing(f"send the service's API key as {HEADER}")
         if not isinstance(key, str) or not _UUID.fullmatch(key):
             raise ApiKeyMalformed("an API key is a UUID, as `mien services create` printed it")
-        service = await self._find(hash_of(key))
+        service = await self._find(hash_of(key), min(max_staleness, self._max_staleness))
         if service is None or service.type != needed:
             raise ApiKeyUnknown(f"no {needed} service has this API key", service_type=needed)
         return service
 
     @asynccontextmanager
-    async def _let_in(self, context: Context, needed: ServiceType) -> AsyncIterator[None]:
-        service = await self.opened(dict(context.invocation_metadata() or ()).get(HEADER), needed)
-        _caller.set(service)  # for the call's own task; that of another call knows nothing of it
+    async def _let_in(
+        self, context: Context, needed: ServiceType, max_staleness: float
+    ) -> AsyncIterator[None]:
+        key = dict(context.invocation_metadata() or ()).get(HEADER)
+        _caller.set(await self.opened(key, needed, max_staleness))
+        # It is set for the call's own task; that of another call knows nothing of it.
         yield
 
-    async def _find(self, key_hash: bytes) -> Service | None:
+    async def _find(self, key_hash: bytes, max_staleness: float) -> Service | None:
         now = time.monotonic()
-        asked, service = self._known.get(key_hash, (-LIFETIME, None))
+        asked, service = self._known.get(key_hash, (-math.inf, None))
         if now - asked < LIFETIME:
             return service
+        try:
+            found = await soon(find_service(self._database, key_hash), hurry=max_staleness > 0)
+        except (StoreUnavailable, Overloaded):
+            if service and time.monotonic() - asked <= max_staleness:
+                return service
+            raise
         self._known.pop(key_hash, None)
-        if found := await find_service(self._database, key_hash):
+        if found:
             self._known[key_hash] = now, found
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found
+
+
+def _allowed(request: Any) -> float:
+    """The staleness, in seconds, that a request allows; 0 unless its RPC knows of such a thing."""
+    duration = getattr(request, "max_staleness", None)
+    return duration.seconds + duration.nanos / 1e9 if isinstance(duration, Duration) else 0.0

@@ -1,6 +1,9 @@
 """Values as messages of the native contract."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
 
 from classifier.faces import Age, Floats, Found, Gender, Mask, Model, Pose, Step, Wear
 from classifier.recognition import Match
@@ -74,6 +77,15 @@ def stored_face(face: StoredFace) -> gallery_pb2.StoredFace:
     message = gallery_pb2.StoredFace(face_id=str(face.face_id), subject=face.subject)
     message.created_at.FromDatetime(face.created_at)
     return message
+
+
+def staleness(seconds: float) -> Duration | None:
+    """None of what is fresh."""
+    if not seconds:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
 
 
 def _landmarks(landmarks: Floats) -> pb.Landmarks:

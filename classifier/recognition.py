@@ -7,8 +7,9 @@ from uuid import UUID
 
 from classifier.analysis import Analyses, Wanted
 from classifier.faces import Floats, Found, Model, Step
-from classifier.galleries import Galleries, View
+from classifier.galleries import NEWEST, Freshness, Galleries
 from classifier.searching import Searches
+from classifier.shelf import View
 from classifier.vectors import unit_rows
 from store.gallery import check_model
 
@@ -40,7 +41,7 @@ class Recognised(NamedTuple):
     faces: list[RecognisedFace]  # the largest first
     model: Model
     steps: list[Step]
-    revision: int  # of the gallery that was searched
+    view: View  # of the gallery that was searched
 
 
 class Recognition:
@@ -49,30 +50,38 @@ class Recognition:
         self._galleries = galleries
         self._searches = Searches()
 
-    async def recognize(self, gallery_id: UUID, image: bytes, wanted: Wanted, search: Search) -> Recognised:
+    async def recognize(
+        self, gallery_id: UUID, image: bytes, wanted: Wanted, search: Search, freshness: Freshness = NEWEST
+    ) -> Recognised:
         """Finds the faces of an image file and searches the gallery for each.
 
         Raises the faults of Analyses.analyze and Galleries.fresh, and ModelMismatch.
         """
         # The gallery is brought up to date while the embedder works: freshness costs no time.
         analysis, view = await together(
-            self._analyses.analyze(image, wanted.embedded()), self._galleries.fresh(gallery_id)
+            self._analyses.analyze(image, wanted.embedded()), self._galleries.fresh(gallery_id, freshness)
         )
         embeddings = [face.embedding for face in analysis.faces]
         matches = await self._searched(view, embeddings, analysis.model, search)
         faces = [RecognisedFace(*each) for each in zip(analysis.faces, matches, strict=True)]
-        return Recognised(faces, analysis.model, analysis.steps, view.revision)
+        return Recognised(faces, analysis.model, analysis.steps, view)
 
     async def recognize_embeddings(
-        self, gallery_id: UUID, embeddings: Sequence[Sequence[float]], search: Search
-    ) -> tuple[list[list[Match]], int]:
-        """The matches of each embedding, and the gallery's revision that was searched.
+        self,
+        gallery_id: UUID,
+        embeddings: Sequence[Sequence[float]],
+        search: Search,
+        freshness: Freshness = NEWEST,
+    ) -> tuple[list[list[Match]], View]:
+        """The matches of each embedding, and the gallery as it was searched.
 
         Raises ArgumentInvalid, EmbedderUnavailable, ModelMismatch and the faults of Galleries.fresh.
         """
-        (model, _), view = await together(self._analyses.model(), self._galleries.fresh(gallery_id))
+        (model, _), view = await together(
+            self._analyses.model(), self._galleries.fresh(gallery_id, freshness)
+        )
         rows = await asyncio.to_thread(unit_rows, "embeddings", embeddings, model.dimension)
-        return await self._searched(view, list(rows), model, search), view.revision
+        return await self._searched(view, list(rows), model, search), view
 
     async def _searched(
         self, view: View, rows: list[Floats], model: Model, search: Search

@@ -30,7 +30,7 @@ class RecognitionServicer(RecognitionServiceServicer):
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:
         wanted = edges.wanted(request)._replace(whole_image=request.whole_image)
         recognised = await self._recognition.recognize(
-            gallery(), request.image, wanted, edges.search(request)
+            gallery(), request.image, wanted, edges.search(request), edges.freshness(request)
         )
         outputs = {*request.outputs, *([face_pb2.FACE_OUTPUT_EMBEDDING] * request.include_embedding)}
         return pb.RecognizeResponse(
@@ -42,17 +42,20 @@ class RecognitionServicer(RecognitionServiceServicer):
             ],
             model=messages.model(recognised.model),
             steps=messages.steps(recognised.steps),
-            revision=recognised.revision,
+            revision=recognised.view.revision,
+            staleness=messages.staleness(recognised.view.staleness),
         )
 
     async def RecognizeEmbeddings(
         self, request: pb.RecognizeEmbeddingsRequest, context: Context
     ) -> pb.RecognizeEmbeddingsResponse:
-        results, revision = await self._recognition.recognize_embeddings(
-            gallery(), _values(request.embeddings), edges.search(request)
+        results, view = await self._recognition.recognize_embeddings(
+            gallery(), _values(request.embeddings), edges.search(request), edges.freshness(request)
         )
         return pb.RecognizeEmbeddingsResponse(
-            results=[pb.Matches(matches=messages.matches(each)) for each in results], revision=revision
+            results=[pb.Matches(matches=messages.matches(each)) for each in results],
+            revision=view.revision,
+            staleness=messages.staleness(view.staleness),
         )
 
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:

@@ -26,6 +26,16 @@ class Settings:
         "the largest request, in bytes; set it alike for every process of the mesh",
         MAX_REQUEST,
     )
+    memory: int = setting(
+        "CLASSIFIER_MEMORY",
+        "bytes that galleries may take; a quarter of the machine's or the container's if 0",
+        0,
+    )
+    max_staleness: float = setting(
+        "CLASSIFIER_MAX_STALENESS",
+        "seconds that an answer may be stale while Postgres is away, if its caller allows that; 0: never",
+        10.0,
+    )
     metrics: str | None = setting(
         "CLASSIFIER_METRICS", "where to serve metrics, over HTTP, as host:port; nowhere if unset", None
     )

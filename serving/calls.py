@@ -26,7 +26,7 @@ class Calls(ServerInterceptor):
         if handler is None:
             return None
         method = details.method.removeprefix("/")
-        return guarded(handler, lambda context: self._counted(context, method))
+        return guarded(handler, lambda context, _: self._counted(context, method))
 
     @asynccontextmanager
     async def _counted(self, context: Context, method: str) -> AsyncIterator[None]:

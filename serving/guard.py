@@ -13,22 +13,23 @@ if TYPE_CHECKING:  # generic for the type checker alone
 else:
     Context, ServerInterceptor = grpc.aio.ServicerContext, grpc.aio.ServerInterceptor
 
-Guard = Callable[[Context], AbstractAsyncContextManager[None]]
+# Gets the request too; of a method that takes a stream, the stream, which it must leave alone.
+Guard = Callable[[Context, Any], AbstractAsyncContextManager[None]]
 
 
 def guarded(handler: "grpc.RpcMethodHandler[Any, Any]", guard: Guard) -> "grpc.RpcMethodHandler[Any, Any]":
-    """The same handler, whose calls run inside `guard(context)`."""
+    """The same handler, whose calls run inside `guard(context, request)`."""
     kind = ("stream" if handler.request_streaming else "unary") + (
         "_stream" if handler.response_streaming else "_unary"
     )
     method = getattr(handler, kind)
 
     async def one(request: Any, context: Context) -> Any:
-        async with guard(context):
+        async with guard(context, request):
             return await method(request, context)
 
     async def many(request: Any, context: Context) -> AsyncIterator[Any]:
-        async with guard(context), aclosing(method(request, context)) as responses:
+        async with guard(context, request), aclosing(method(request, context)) as responses:
             async for response in responses:
                 yield response
 

@@ -53,7 +53,7 @@ class Refusals(ServerInterceptor):
         if handler is None:
             return None
         telling = self._tellings.get(details.method.split("/")[1], natively)
-        return guarded(handler, lambda context: self._told(context, details.method, telling))
+        return guarded(handler, lambda context, _: self._told(context, details.method, telling))
 
     @asynccontextmanager
     async def _told(self, context: Context, method: str, telling: Telling) -> AsyncIterator[None]:

@@ -6,12 +6,12 @@ from hashlib import blake2b
 _MODULUS = 1 << 128
 
 
-def sum_of(faces: Iterable[bytes]) -> int:
-    """The sum of the faces' numbers: of several sums, and in any order, it is the same gallery's.
+def sum_of(faces: Iterable[bytes], before: int = 0) -> int:
+    """The sum of the faces' numbers, and of what came before them. Their order makes no difference.
 
     Each face is its id, its subject's id, its embedding and its subject's name, one after another.
     """
-    total = 0
+    total = before
     for face in faces:
         total += int.from_bytes(blake2b(face, digest_size=16).digest(), "little")
     return total % _MODULUS

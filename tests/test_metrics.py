@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 
 from classifier.galleries import Galleries
-from classifier.metrics import Holdings
+from classifier.hashes import Hashes
+from classifier.metrics import Holdings, lag
 from embedder.metrics import Metrics
 from embedder.steps import ORDER
 from serving.metrics import CallMetrics
@@ -23,7 +24,9 @@ async def metrics() -> dict[str, Metric]:
     registry = CollectorRegistry()
     CallMetrics(registry)
     Metrics(registry)
-    registry.register(Holdings(Galleries(Database("postgresql://nowhere"))))
+    galleries = Galleries(Database("postgresql://nowhere"), budget=0)
+    registry.register(Holdings(galleries, Hashes(galleries)))
+    lag(registry)
     ProcessCollector(registry=registry)
     return {each.name + "_total" * (each.type == "counter"): each for each in registry.collect()}
 

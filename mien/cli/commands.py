@@ -17,8 +17,10 @@ app = typer.Typer(
     add_completion=False,
 )
 services = typer.Typer(help="Services: each has an API key, and its own gallery.", no_args_is_help=True)
+galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
+app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
 
 Data = Annotated[
@@ -130,6 +132,41 @@ def list_services(
     from mien.cli.services import show
 
     show(data, as_json)
+
+
+@galleries.command("list")
+@plainly
+def list_galleries(
+    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
+) -> None:
+    """List the galleries by the names of their services: revision, faces, model."""
+    from mien.cli.galleries import show
+
+    show(data, as_json)
+
+
+@galleries.command("verify")
+@plainly
+def verify_galleries(
+    service: Annotated[
+        str | None, typer.Argument(help="The service whose gallery to look at; all of them if none is named.")
+    ] = None,
+    classifiers: Annotated[
+        str | None,
+        typer.Option(help="Where classifiers are: HOST:PORT, several with commas. By default the mesh's."),
+    ] = None,
+    hold: Annotated[
+        bool, typer.Option(help="Let writers wait meanwhile, for a gallery that never comes to rest.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Compare what every classifier has in memory with a hash rebuilt from the database.
+
+    Fails if one differs. Classifiers load the galleries that they do not hold.
+    """
+    from mien.cli.verifying import verify
+
+    verify(service, classifiers, hold, data)
 
 
 @models.command("list")

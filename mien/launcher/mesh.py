@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from classifier.memory import budget
 from embedder.pack import DEFAULT
 from mien.launcher import gateway
 from mien.launcher.folder import Folder
@@ -134,10 +135,15 @@ class Mesh:
             if devices:
                 work["EMBEDDER_DEVICE"] = devices[number % len(devices)]
             self._start(self._python(name, "embedder", {**listen, **work}))
-        embedder = {"CLASSIFIER_EMBEDDER": self._address("internal"), "DATABASE_URL": url}
+        memory = os.environ.get("CLASSIFIER_MEMORY") or str(budget(self._plan.classifiers))
+        work = {
+            "CLASSIFIER_EMBEDDER": self._address("internal"),
+            "DATABASE_URL": url,
+            "CLASSIFIER_MEMORY": memory,
+        }
         for name in self._named("classifier"):
             listen = {"CLASSIFIER_LISTEN": self._address(name), "CLASSIFIER_METRICS": self._metrics[name]}
-            self._start(self._python(name, "classifier", {**listen, **embedder}))
+            self._start(self._python(name, "classifier", {**listen, **work}))
         places = Places(
             public=Address(LOCAL, self.port),
             internal=Address(LOCAL, self._ports["internal"]),

@@ -10,8 +10,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from classifier.galleries import Galleries, View, after
+from classifier.galleries import Galleries, after
 from classifier.matrix import Matrix
+from classifier.shelf import View
 from serving.faults import ApiKeyUnknown, Fault, GalleryBehind, StoreUnavailable
 from store.database import Database
 from store.follower import Follower
@@ -22,12 +23,14 @@ from tests.classifier.test_matrix import held as faces_of
 from tests.galleries import enrol
 from tests.postgres import Server
 
+PLENTY = 1 << 30  # bytes
+
 
 @asynccontextmanager
 async def replica(url: str) -> AsyncIterator[Galleries]:
     """What a classifier holds and follows."""
     async with Database(url) as database:
-        galleries = Galleries(database)
+        galleries = Galleries(database, PLENTY)
         following = asyncio.create_task(Follower(database, galleries.catch_up).run())
         try:
             yield galleries
@@ -39,7 +42,7 @@ async def replica(url: str) -> AsyncIterator[Galleries]:
 @pytest.fixture
 async def galleries(database: Database) -> Galleries:
     """Without a follower."""
-    return Galleries(database)
+    return Galleries(database, PLENTY)
 
 
 def truth(url: str, gallery_id: UUID) -> list[tuple[UUID, str, bytes]]:
@@ -206,7 +209,7 @@ async def test_a_deleted_service_is_forgotten(
         with pytest.raises(ApiKeyUnknown):
             await galleries.fresh(gallery_id)
         async with asyncio.timeout(3):
-            while galleries._views:
+            while galleries.held():
                 await asyncio.sleep(0.02)
 
 
