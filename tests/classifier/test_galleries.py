@@ -1,10 +1,9 @@
 """Galleries in memory, kept in step with a real Postgres whose connections are cut."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import psycopg
@@ -13,7 +12,7 @@ import pytest
 from classifier.galleries import Galleries, after
 from classifier.matrix import Matrix
 from classifier.shelf import View
-from serving.faults import ApiKeyUnknown, Fault, GalleryBehind, StoreUnavailable
+from serving.faults import ApiKeyUnknown, GalleryBehind, StoreUnavailable
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
