@@ -139,7 +139,7 @@ async def trim(connection: Connection, gallery: Gallery, kept: int) -> None:
 
 async def newest(database: Database, gallery_id: UUID) -> Gallery:
     """The gallery at its newest committed revision. Raises StoreUnavailable."""
-    async with database.transaction() as connection:
+    async with database.statement() as connection:
         return await newest_in(connection, gallery_id)
 
 
@@ -152,7 +152,7 @@ async def newest_in(connection: Connection, gallery_id: UUID) -> Gallery:
 
 async def revisions_of(database: Database, gallery_ids: list[UUID]) -> dict[UUID, int]:
     """The newest revision of each gallery that is there. Raises StoreUnavailable."""
-    async with database.transaction() as connection:
+    async with database.statement() as connection:
         cursor = await connection.execute(
             "SELECT id, revision FROM galleries WHERE id = ANY(%s)", (gallery_ids,)
         )
@@ -164,7 +164,7 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
 
     One statement, so one snapshot: the newest revision and the changes up to it belong together.
     """
-    async with database.transaction() as connection:
+    async with database.statement() as connection:
         cursor = await connection.cursor(binary=True).execute(
             """
             SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, floor,

@@ -81,7 +81,7 @@ def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[
 
 async def find_service(database: Database, key_hash: bytes) -> Service | None:
     """The service that a key with this hash opens, its own or a pass. Raises StoreUnavailable."""
-    async with database.transaction() as connection:
+    async with database.statement() as connection:
         cursor = connection.cursor(row_factory=class_row(Service))
         await cursor.execute(
             _SELECT
