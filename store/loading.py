@@ -40,26 +40,34 @@ async def load(
             )
             (faces,) = await cursor.fetchone() or (0,)
             expect(faces, gallery.dimension or 0)
-        last = 0
-        while gallery.dimension and last is not None:
-            # Postgres packs the page: a million rows one by one are slow to read in Python.
-            cursor = await connection.cursor(binary=True).execute(
-                """
-                WITH page AS (
-                    SELECT enrolled, id, subject_id, embedding FROM faces
-                    WHERE gallery_id = %s AND enrolled > %s ORDER BY enrolled LIMIT %s
-                ), named AS (SELECT id, name FROM subjects WHERE id IN (SELECT subject_id FROM page))
-                SELECT max(enrolled),
-                       string_agg(uuid_send(id) || uuid_send(subject_id) || embedding, '' ORDER BY enrolled),
-                       (SELECT array_agg(id ORDER BY id) FROM named),
-                       (SELECT array_agg(name ORDER BY id) FROM named)
-                FROM page
-                """,
-                (gallery_id, last, page),
-            )
-            row = await cursor.fetchone()
-            assert row
-            last, packed, ids, names = row
-            if packed:
-                await take(Faces(packed, gallery.dimension, dict(zip(ids, names, strict=True))))
+        if gallery.dimension:
+            cursor = connection.cursor(binary=True)
+            async with cursor.copy(_PAGES, {"gallery": gallery_id, "page": page}) as copy:
+                copy.set_types(["bytea", "uuid[]", "text[]"])
+                async for packed, ids, names in copy.rows():
+                    await take(Faces(packed, gallery.dimension, dict(zip(ids, names, strict=True))))
     return gallery
+
+
+# Postgres packs each page: a million rows one by one are slow to read in Python. It finds where pages begin
+# first, so that it sorts no embedding and keeps none.
+_PAGES = """
+    COPY (
+        SELECT packed, ids, (SELECT array_agg(name ORDER BY id) FROM subjects WHERE id = ANY(ids))
+        FROM (
+            SELECT enrolled AS first, lead(enrolled, 1, 9223372036854775807) OVER (ORDER BY enrolled) AS next
+            FROM (
+                SELECT enrolled, row_number() OVER (ORDER BY enrolled) AS number
+                FROM faces WHERE gallery_id = %(gallery)s
+            ) AS numbered
+            WHERE (number - 1) %% %(page)s = 0
+        ) AS pages
+        CROSS JOIN LATERAL (
+            SELECT string_agg(uuid_send(id) || uuid_send(subject_id) || embedding, '' ORDER BY enrolled)
+                   AS packed,
+                   array_agg(DISTINCT subject_id ORDER BY subject_id) AS ids
+            FROM faces WHERE gallery_id = %(gallery)s AND enrolled >= first AND enrolled < next
+        ) AS faces
+        ORDER BY first
+    ) TO STDOUT (FORMAT BINARY)
+"""

@@ -66,7 +66,7 @@ def _read(connection: psycopg.Connection[Any], gallery_id: UUID, revision: int) 
             (gallery_id,),
         )
         while faces := cursor.fetchmany(_TOGETHER):
-            total += sum_of(face for (face,) in faces)
+            total = sum_of((face for (face,) in faces), total)
             rows += len(faces)
     return Rebuilt(revision, rows, as_text(total))
 
