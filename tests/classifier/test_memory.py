@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 from uuid import UUID
 
@@ -9,14 +10,15 @@ import pytest
 
 from classifier import loads, memory
 from classifier.galleries import Galleries
-from classifier.matrix import Matrix, empty
+from classifier.matrix import Matrix
+from classifier.shelf import OF_A_FACE
 from serving.faults import GalleryBehind, GalleryTooLarge
 from store.database import Database
 from store.gallery import GalleryStore
 from store.loading import Faces
 from tests.galleries import DIMENSION, enrol, new_gallery
 
-FACE = 4 * DIMENSION + 36  # bytes
+FACE = 4 * DIMENSION + OF_A_FACE  # bytes
 
 
 async def filled(store: GalleryStore, url: str, faces: int) -> UUID:
@@ -68,15 +70,16 @@ async def test_a_gallery_that_grows_too_large_leaves(
     assert len((await galleries.fresh(growing)).matrix) == 4
 
 
-class Slow:
-    """An empty matrix that takes its faces only once it is let."""
+class Slow(Matrix):
+    """Takes its faces only once it is let."""
 
-    def __init__(self, let: "asyncio.Event") -> None:
-        self._let, self._loop = let, asyncio.get_running_loop()
+    def __init__(self, let: threading.Event) -> None:
+        super().__init__()
+        self._let = let
 
-    def with_faces(self, faces: Faces) -> Matrix:
-        asyncio.run_coroutine_threadsafe(self._let.wait(), self._loop).result()
-        return empty().with_faces(faces)
+    def add(self, faces: Faces) -> None:
+        assert self._let.wait(10)
+        super().add(faces)
 
 
 async def test_a_gallery_that_loads_keeps_no_other(
@@ -85,9 +88,9 @@ async def test_a_gallery_that_loads_keeps_no_other(
     held, slow, other = [await filled(store, database_url, 1) for _ in range(3)]
     galleries = Galleries(database, 1 << 30)
     await galleries.fresh(held)
-    let = asyncio.Event()
+    let = threading.Event()
     with monkeypatch.context() as patch:
-        patch.setattr("classifier.galleries.empty", lambda: Slow(let))
+        patch.setattr("classifier.galleries.Matrix", lambda: Slow(let))
         loading = asyncio.create_task(galleries.fresh(slow))
         await asyncio.sleep(0.1)
     async with asyncio.timeout(1):
@@ -111,9 +114,9 @@ async def test_galleries_that_load_together_stay_within_the_budget(
     monkeypatch.setattr("classifier.galleries.PATIENCE", 0.5)
     one, two = [await filled(store, database_url, 3) for _ in range(2)]
     galleries = Galleries(database, 4 * FACE)
-    let = asyncio.Event()
+    let = threading.Event()
     with monkeypatch.context() as patch:
-        patch.setattr("classifier.galleries.empty", lambda: Slow(let))
+        patch.setattr("classifier.galleries.Matrix", lambda: Slow(let))
         first = asyncio.create_task(galleries.fresh(one))
         await asyncio.sleep(0.1)
     with pytest.raises(GalleryBehind):  # there is room only once the first is there, and leaves

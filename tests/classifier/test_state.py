@@ -84,8 +84,31 @@ async def test_one_bit_of_one_embedding_changes_it(
     await enrol(store, gallery_id, "Ann")
     matrix = (await Galleries(database, PLENTY).fresh(gallery_id)).matrix
     before = hash_of(matrix)
-    matrix.rows.view(np.uint32)[0, 3] ^= 1
+    ((_, _, rows),) = matrix.slices()
+    rows.view(np.uint32)[0, 3] ^= 1
     assert hash_of(matrix) != before
+
+
+async def test_a_gallery_that_changes_while_it_is_hashed_is_hashed_anew(
+    database: Database,
+    store: GalleryStore,
+    gallery_id: UUID,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hashes, "_TOGETHER", 4)
+    monkeypatch.setattr(hashes, "_BREATH", 0.01)
+    galleries = Galleries(database, PLENTY)
+    faces = [(await enrol(store, gallery_id, "Ann", seed))[0] for seed in range(40)]
+    await galleries.fresh(gallery_id)
+    hashing = asyncio.create_task(Hashes(galleries).newest(gallery_id))
+    for face in faces[:5]:  # in its midst, and the last row takes the place of each
+        await asyncio.sleep(0.03)
+        await store.erase_face(gallery_id, face.face_id)
+        await galleries.fresh(gallery_id)
+    view, total = await hashing
+    assert view.revision == 45
+    assert as_text(total) == by_hand(database_url, gallery_id)
 
 
 async def test_the_metric_tells_it_once_galleries_are_at_rest(
