@@ -3,9 +3,6 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from mien.cli.services import in_database
 from store.rebuilding import list_galleries
 
@@ -15,7 +12,10 @@ def show(data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([each._asdict() for each in galleries], indent=1, default=str))
         return
-    table = Table("service", "revision", "faces", "model", "gallery", box=None)
-    for each in galleries:
-        table.add_row(each.name, str(each.revision), str(each.faces), each.model or "", str(each.id))
-    Console(soft_wrap=True).print(table)
+    table = [("service", "revision", "faces", "model", "gallery")]
+    table += [
+        (each.name, str(each.revision), str(each.faces), each.model or "", str(each.id)) for each in galleries
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
