@@ -119,11 +119,9 @@ def numbered(cosine: float) -> int:
     return round((0.9 - cosine) * 100)
 
 
-async def history_of(seed: int, key: str, channels: list[grpc.aio.Channel]) -> list[Call]:
-    history: list[Call] = []
+async def write_history(history: list[Call], seed: int, key: str, channels: list[grpc.aio.Channel]) -> None:
     clients = [Client(channels, key, history, f"{seed} {number}") for number in range(CLIENTS)]
     await asyncio.gather(*(client.run(number * CALLS) for number, client in enumerate(clients)))
-    return history
 
 
 @asynccontextmanager
@@ -164,13 +162,15 @@ async def test_every_history_could_have_happened_one_call_after_another(
     async def work(channels: list[grpc.aio.Channel], running: list[Replica]) -> None:
         nonlocal unknown
         for seed in seeds:
-            going = asyncio.create_task(history_of(seed, keys[seed], channels))
+            history: list[Call] = []
+            going = asyncio.create_task(write_history(history, seed, keys[seed], channels))
             if seed in KILLS:
                 victim = running[seed % len(running)]
-                await asyncio.sleep(0.03)
-                await asyncio.to_thread(victim.kill)
+                while len(history) < CLIENTS:  # in its midst
+                    await asyncio.sleep(0.001)
+                victim.kill()
                 victim.start()
-            history = await going
+            await going
             unknown += sum(call.answer is UNKNOWN for call in history)
             assert await asyncio.to_thread(is_linearizable, history), (seed, sorted(history))
 
@@ -186,7 +186,9 @@ async def test_reads_that_do_not_ask_are_caught(url: str, keys: list[str], embed
     with replicas(url, embedder, 2, SPOILT) as running:
         async with reached(running) as channels:
             for seed in range(SEEDS):
-                if not is_linearizable(await history_of(seed, keys[seed], channels)):
+                history: list[Call] = []
+                await write_history(history, seed, keys[seed], channels)
+                if not is_linearizable(history):
                     return
     pytest.fail("no stale read was found")
 
