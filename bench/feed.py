@@ -28,6 +28,7 @@ from classifier.galleries import Galleries
 from classifier.shelf import View
 from mien.launcher.mesh import free_port
 from mien.launcher.postgres import Postgres
+from store.additions import Additions, NewFace
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
@@ -77,12 +78,12 @@ async def change(url: str, gallery_id: UUID, count: int) -> dict[int, float]:
     """When each revision was committed."""
     committed, mine, lot = {}, [], random.Random(1)
     async with Database(url) as database:
-        store = GalleryStore(database)
+        store, additions = GalleryStore(database), Additions(database)
         for _ in range(count):
             if mine and lot.random() < 0.2:
                 revision = (await store.erase_face(gallery_id, mine.pop())).revision
             else:
-                face, revision = await store.add_face(gallery_id, "Ann", _embedding(), b"", "bench")
+                face, revision = await additions.add(gallery_id, _face("Ann"))
                 mine.append(face.face_id)
             committed[revision] = time.monotonic()
             await asyncio.sleep(lot.expovariate(1 / PAUSE))
@@ -127,16 +128,17 @@ def _lags(committed: dict[int, float], seen: list[tuple[int, float]]) -> Iterato
         yield max(0.0, min(when for reached, when in seen if reached >= revision) - at)
 
 
-def _embedding() -> bytes:
+def _face(subject: str) -> NewFace:
     vector = np.random.default_rng().standard_normal(DIMENSION)
-    return (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
+    embedding = (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
+    return NewFace(subject, embedding, "bench", None)
 
 
 async def _filled(url: str, gallery_id: UUID) -> None:
     async with Database(url) as database:
-        store = GalleryStore(database)
+        additions = Additions(database)
         for _ in range(ENROLLED):
-            await store.add_face(gallery_id, f"subject {uuid4()}", _embedding(), b"", "bench")
+            await additions.add(gallery_id, _face(f"subject {uuid4()}"))
 
 
 @asynccontextmanager

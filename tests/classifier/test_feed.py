@@ -22,14 +22,24 @@ from classifier.galleries import Galleries
 from classifier.hashes import hash_of
 from classifier.shelf import View
 from serving.faults import Fault
-from store import gallery as writing
+from store import additions as writing
 from store.database import Connection, Database
 from store.follower import Follower
 from store.gallery import GalleryStore
 from store.hashing import as_text
 from store.rebuilding import rebuilt
-from store.revisions import CHANNEL, Changes, Gallery, changes_since, lock_gallery, newest_in, trim
-from tests.galleries import enrol
+from store.revisions import (
+    CHANNEL,
+    Changes,
+    Gallery,
+    Kind,
+    Logged,
+    changes_since,
+    log_changes,
+    newest_in,
+    trim,
+)
+from tests.galleries import DIMENSION, MODEL, enrol
 
 WRITERS = 64
 PLENTY = 1 << 30  # bytes
@@ -164,15 +174,27 @@ async def test_replicas_end_up_as_the_database_without_being_asked(
     assert have == [truth] * 3
 
 
-async def without_the_lock(connection: Connection, gallery_id: UUID) -> Gallery:
-    """A revision of a sequence, as so many logs have it, and a moment until the commit."""
-    cursor = await connection.execute("SELECT nextval('revisions')")
-    (revision,) = await cursor.fetchone() or (0,)
+async def with_the_lock(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> Logged:
+    """A moment passes between a revision and its commit."""
+    logged = await log_changes(connection, gallery, kind, ids)
+    await asyncio.sleep(random.uniform(0, 0.01))
+    return logged
+
+
+async def without_the_lock(connection: Connection, gallery: Gallery, kind: Kind, ids: list[UUID]) -> Logged:
+    """The same, with revisions of a sequence, as so many logs have them."""
+    cursor = await connection.execute(
+        "INSERT INTO changes (gallery_id, revision, kind, id) VALUES (%s, nextval('revisions'), %s, %s)"
+        " RETURNING revision, at",
+        (gallery.id, kind, ids[0]),
+    )
+    logged = Logged(*(await cursor.fetchone() or ()))
     await asyncio.sleep(random.uniform(0, 0.05))
     await connection.execute(
-        "UPDATE galleries SET revision = greatest(revision, %s) WHERE id = %s", (revision, gallery_id)
+        "UPDATE galleries SET revision = greatest(revision, %s) WHERE id = %s", (logged.revision, gallery.id)
     )
-    return (await newest_in(connection, gallery_id))._replace(revision=revision)
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(gallery.id)))
+    return logged
 
 
 async def without_loading_anew(database: Database, gallery_id: UUID, revision: int) -> Changes:
@@ -218,16 +240,15 @@ def guarded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_who_commits_late_is_not_skipped(
-    guarded: bool, gallery_id: UUID, database_url: str, monkeypatch: pytest.MonkeyPatch
+    guarded: bool, store: GalleryStore, gallery_id: UUID, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def with_the_lock(connection: Connection, gallery_id: UUID) -> Gallery:
-        gallery = await lock_gallery(connection, gallery_id)
-        await asyncio.sleep(random.uniform(0, 0.01))
-        return gallery
-
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE SEQUENCE revisions")
-    monkeypatch.setattr(writing, "lock_gallery", with_the_lock if guarded else without_the_lock)
+        connection.execute("UPDATE galleries SET model = %s, dimension = %s", (MODEL, DIMENSION))
+    await store.create_subject(gallery_id, "Ann")
+    monkeypatch.setattr(writing, "log_changes", with_the_lock if guarded else without_the_lock)
+    if not guarded:
+        monkeypatch.setattr(writing, "hold_gallery", newest_in)
     have, truth = await added(database_url, gallery_id)
     assert (have == [truth] * 3) is guarded
 
