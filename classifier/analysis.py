@@ -8,6 +8,7 @@ import numpy as np
 from grpc_status import rpc_status
 
 from classifier.faces import Age, Box, Floats, Found, Gender, Mask, Model, Pose, Quality, Step, Wear
+from classifier.tails import Tail
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
@@ -34,9 +35,10 @@ class Wanted(NamedTuple):
     whole_image: bool = False
     outputs: Collection["face_pb2.FaceOutput.ValueType"] = ()
 
-    def embedded(self) -> "Wanted":
-        """The same, and their embeddings."""
-        return self._replace(outputs={*self.outputs, face_pb2.FACE_OUTPUT_EMBEDDING})
+    def embedded(self, *, judged: bool = False) -> "Wanted":
+        """The same, and their embeddings, and with `judged` their quality."""
+        more = {face_pb2.FACE_OUTPUT_EMBEDDING, *([face_pb2.FACE_OUTPUT_QUALITY] * judged)}
+        return self._replace(outputs={*self.outputs, *more})
 
 
 class Analysis(NamedTuple):
@@ -100,8 +102,16 @@ def _fault(error: grpc.aio.AioRpcError) -> Exception:
 
 
 def _model(model: face_pb2.Model) -> Model:
-    calibration = model.calibration
-    return Model(model.name, model.dimension, model.chip_size, calibration.threshold, calibration.steepness)
+    told = model.calibration
+    tail = told.strangers
+    return Model(
+        model.name,
+        model.dimension,
+        model.chip_size,
+        told.threshold,
+        told.steepness,
+        Tail(tail.location, tail.scale, tail.shape, tail.rate) if told.HasField("strangers") else None,
+    )
 
 
 def _steps(steps: Collection[face_pb2.Step]) -> list[Step]:

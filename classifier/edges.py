@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from classifier.analysis import Wanted
 from classifier.galleries import Freshness
-from classifier.recognition import Search
+from classifier.recognition import Deciding, Search
 from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
 from serving.faults import ArgumentInvalid
 
@@ -17,6 +17,8 @@ PAGE_SIZE = 100
 LARGEST_PAGE = 1000
 MOST_MATCHES = 1000
 MOST_IDS = 10_000
+# As services.set_policy and the schema have it.
+RATES = 1e-5, 0.1  # of strangers that may be taken for somebody
 
 
 def wanted(
@@ -48,7 +50,14 @@ def search(
     count = request.max_matches if request.HasField("max_matches") else 1
     if not 0 <= request.min_similarity <= 1:  # NaN is neither
         raise ArgumentInvalid("min_similarity is a number from 0 to 1", field="min_similarity")
-    return Search(in_range("max_matches", count, 1, MOST_MATCHES), min_similarity=request.min_similarity)
+    most = in_range("max_matches", count, 1, MOST_MATCHES)
+    rate = request.false_match_rate if request.HasField("false_match_rate") else None
+    if rate is not None and not RATES[0] <= rate <= RATES[1]:
+        raise ArgumentInvalid(
+            f"false_match_rate is a number from {RATES[0]} to {RATES[1]}", field="false_match_rate"
+        )
+    deciding = Deciding(rate, request.unique_subjects) if request.decide else None
+    return Search(most, min_similarity=request.min_similarity, deciding=deciding)
 
 
 def freshness(

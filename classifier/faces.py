@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.tails import Tail
+
 Floats = NDArray[np.float32]
 
 
@@ -91,8 +93,13 @@ class Model(NamedTuple):
     chip_size: int
     threshold: float
     steepness: float
+    strangers: Tail | None = None  # None: not measured
 
     def similarity(self, cosine: float) -> float:
         """In [0, 1], by the formula of the contract's Calibration."""
-        distance = np.sqrt(max(0.0, 2 - 2 * cosine))
-        return float((np.tanh((self.threshold - distance) * self.steepness) + 1) / 2)
+        return float((np.tanh((self.threshold - distance(cosine)) * self.steepness) + 1) / 2)
+
+
+def distance(cosine: float) -> float:
+    """Euclidean, of two vectors of norm 1."""
+    return float(np.sqrt(max(0.0, 2 - 2 * cosine)))

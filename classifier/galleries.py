@@ -24,6 +24,7 @@ from store.database import Database
 from store.loading import Faces, load
 from store.patience import soon
 from store.revisions import Changes, changes_since, newest, revisions_of
+from store.services import POLICY
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Galleries:
         self._max_staleness = max_staleness
         self._lagged = lagged
         self._updates: dict[UUID, asyncio.Task[None]] = {}
+        self._policies: dict[UUID, float] = {}  # as last read: for when Postgres is away
         self._again: set[UUID] = set()  # changed while their update went on
         self._changing: set[UUID] = set()  # those whose matrix is written to now
         self._loads = asyncio.Semaphore(LOADS)
@@ -102,7 +104,8 @@ class Galleries:
             raise
         self._shelf.found_level(gallery_id, asked)
         self._shelf.read(gallery_id)
-        return view
+        self._policies[gallery_id] = head.false_match_rate
+        return view._replace(false_match_rate=head.false_match_rate)
 
     async def catch_up(self, gallery_id: UUID | None) -> None:
         """Begins to apply what has changed in one gallery if it is held, or with None in all that are.
@@ -126,7 +129,9 @@ class Galleries:
         if view is None or level is None or view.revision < min_revision:
             return None
         staleness = time.monotonic() - level
-        return view._replace(staleness=staleness) if staleness <= allowed else None
+        policy = self._policies.get(gallery_id, POLICY)
+        fit = staleness <= allowed
+        return view._replace(staleness=staleness, false_match_rate=policy) if fit else None
 
     async def _reached(self, gallery_id: UUID, revision: int) -> View:
         """The gallery at this revision or a later one. Raises GalleryBehind."""

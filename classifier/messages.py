@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 
-from classifier.faces import Age, Floats, Found, Gender, Mask, Model, Pose, Step, Wear
+from classifier.decisions import Decision
+from classifier.faces import Age, Floats, Found, Gender, Mask, Model, Pose, Quality, Step, Wear
 from classifier.recognition import Match
 from classifier.verification import ComparedFace, Likeness
 from mien.v1 import face_pb2 as pb
@@ -20,7 +21,7 @@ WEARS = {
 
 
 def face(found: Found, asked: Iterable[int]) -> pb.Face:
-    """The embedding, which is computed for every comparison, only if it was asked for."""
+    """Embedding and quality, which other things need, only if they were asked for."""
     return pb.Face(
         box=pb.Box(**found.box._asdict()),
         landmarks=None if found.landmarks is None else _landmarks(found.landmarks),
@@ -30,7 +31,7 @@ def face(found: Found, asked: Iterable[int]) -> pb.Face:
         age=found.age and _age(found.age),
         gender=found.gender and _gender(found.gender),
         pose=found.pose and _pose(found.pose),
-        quality=found.quality and pb.Quality(**found.quality._asdict()),
+        quality=found.quality and _quality(found.quality) if pb.FACE_OUTPUT_QUALITY in asked else None,
         mask=found.mask and _mask(found.mask),
     )
 
@@ -40,7 +41,11 @@ def model(model: Model) -> pb.Model:
         name=model.name,
         dimension=model.dimension,
         chip_size=model.chip_size,
-        calibration=pb.Calibration(threshold=model.threshold, steepness=model.steepness),
+        calibration=pb.Calibration(
+            threshold=model.threshold,
+            steepness=model.steepness,
+            strangers=model.strangers and pb.Tail(**model.strangers._asdict()),
+        ),
     )
 
 
@@ -58,6 +63,24 @@ def matches(matches: Iterable[Match]) -> list[recognition_pb2.Match]:
         )
         for match in matches
     ]
+
+
+def decision(decided: Decision | None) -> recognition_pb2.Decision | None:
+    if decided is None:
+        return None
+    level, hit = decided.level, decided.hit
+    return recognition_pb2.Decision(
+        verdict=recognition_pb2.Verdict.Value(f"VERDICT_{decided.verdict.name}"),
+        subject=hit.subject if hit else "",
+        face_id=str(hit.face_id) if hit else "",
+        threshold=level.threshold,
+        false_match_rate=level.rate,
+        strangers_as_similar=decided.as_similar,
+        margin=decided.margin,
+        least_margin=decided.least_margin,
+        doubts=[recognition_pb2.Doubt.Value(f"DOUBT_{doubt.name}") for doubt in decided.doubts],
+        basis=recognition_pb2.Basis.Value(f"BASIS_{level.basis.name}"),
+    )
 
 
 def compared(faces: Iterable[ComparedFace], asked: Iterable[int]) -> list[recognition_pb2.VerifiedFace]:
@@ -101,6 +124,10 @@ def _landmarks(landmarks: Floats) -> pb.Landmarks:
 
 def _age(age: Age) -> pb.Age:
     return pb.Age(**age._asdict())
+
+
+def _quality(quality: Quality) -> pb.Quality:
+    return pb.Quality(**quality._asdict())
 
 
 def _gender(gender: Gender) -> pb.Gender:

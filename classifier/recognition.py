@@ -6,8 +6,11 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from classifier.analysis import Analyses, Wanted
+from classifier.decisions import Decision, decide
+from classifier.doubts import doubts
 from classifier.faces import Floats, Found, Model, Step
 from classifier.galleries import NEWEST, Freshness, Galleries
+from classifier.levels import Levels
 from classifier.searching import Searches
 from classifier.shelf import View
 from classifier.vectors import unit_rows
@@ -17,12 +20,20 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+class Deciding(NamedTuple):
+    """How it is decided whether a face is somebody's."""
+
+    rate: float | None  # the share of strangers that may be taken for somebody; None: the service's policy
+    unique: bool = False  # nobody is in an image twice
+
+
 class Search(NamedTuple):
     """What of a gallery is wanted for each face."""
 
     most: int  # matches of a face
     distinct: bool = True  # each subject once, by its best face
     min_similarity: float = 0.0  # in [0, 1]; what is less like is left out
+    deciding: Deciding | None = None  # needs `distinct`; None: nothing is decided
 
 
 class Match(NamedTuple):
@@ -32,9 +43,14 @@ class Match(NamedTuple):
     similarity: float  # in [0, 1], calibrated
 
 
+class Who(NamedTuple):
+    matches: list[Match]  # the most similar first
+    decision: Decision | None  # None: it was not asked for
+
+
 class RecognisedFace(NamedTuple):
     found: Found
-    matches: list[Match]  # the most similar first
+    who: Who
 
 
 class Recognised(NamedTuple):
@@ -49,6 +65,7 @@ class Recognition:
         self._analyses = analyses
         self._galleries = galleries
         self._searches = Searches()
+        self._levels = Levels()
 
     async def recognize(
         self, gallery_id: UUID, image: bytes, wanted: Wanted, search: Search, freshness: Freshness = NEWEST
@@ -59,11 +76,14 @@ class Recognition:
         """
         # The gallery is brought up to date while the embedder works: freshness costs no time.
         analysis, view = await together(
-            self._analyses.analyze(image, wanted.embedded()), self._galleries.fresh(gallery_id, freshness)
+            self._analyses.analyze(image, wanted.embedded(judged=bool(search.deciding))),
+            self._galleries.fresh(gallery_id, freshness),
         )
         embeddings = [face.embedding for face in analysis.faces]
-        matches = await self._searched(view, embeddings, analysis.model, search)
-        faces = [RecognisedFace(*each) for each in zip(analysis.faces, matches, strict=True)]
+        searched = await self._searched(gallery_id, view, embeddings, analysis.model, search)
+        faces = [RecognisedFace(*each) for each in zip(analysis.faces, searched, strict=True)]
+        if search.deciding:
+            faces = [_doubted(face) for face in faces]
         return Recognised(faces, analysis.model, analysis.steps, view)
 
     async def recognize_embeddings(
@@ -72,8 +92,8 @@ class Recognition:
         embeddings: Sequence[Sequence[float]],
         search: Search,
         freshness: Freshness = NEWEST,
-    ) -> tuple[list[list[Match]], View]:
-        """The matches of each embedding, and the gallery as it was searched.
+    ) -> tuple[list[Who], View]:
+        """Who each embedding is, and the gallery as it was searched.
 
         Raises ArgumentInvalid, EmbedderUnavailable, ModelMismatch and the faults of Galleries.fresh.
         """
@@ -81,15 +101,40 @@ class Recognition:
             self._analyses.model(), self._galleries.fresh(gallery_id, freshness)
         )
         rows = await asyncio.to_thread(unit_rows, "embeddings", embeddings, model.dimension)
-        return await self._searched(view, list(rows), model, search), view
+        return await self._searched(gallery_id, view, list(rows), model, search), view
 
     async def _searched(
-        self, view: View, rows: list[Floats], model: Model, search: Search
-    ) -> list[list[Match]]:
+        self, gallery_id: UUID, view: View, rows: list[Floats], model: Model, search: Search
+    ) -> list[Who]:
         check_model(view.model, model.name)
-        found = await self._searches.search(view.matrix, rows, search.most, distinct=search.distinct)
-        matches = [[Match(*hit, model.similarity(hit.cosine)) for hit in hits] for hits in found]
-        return [[match for match in each if match.similarity >= search.min_similarity] for each in matches]
+        deciding = search.deciding
+        most = max(search.most, _needed(deciding, len(rows)))
+        found = await self._searches.search(view.matrix, rows, most, distinct=search.distinct)
+        decisions: list[Decision | None] = [None] * len(rows)
+        if deciding and rows:
+            rate = deciding.rate or view.false_match_rate
+            level = await self._levels.of(gallery_id, view, model, rate)
+            decisions = [*decide(found, level, model, unique=deciding.unique)]
+        matches = [
+            [Match(*hit, model.similarity(hit.cosine)) for hit in hits[: search.most]] for hits in found
+        ]
+        return [
+            Who([match for match in each if match.similarity >= search.min_similarity], decision)
+            for each, decision in zip(matches, decisions, strict=True)
+        ]
+
+
+def _needed(deciding: Deciding | None, faces: int) -> int:
+    """How many subjects of each face a decision needs to know."""
+    if deciding is None:
+        return 0
+    return 1 + (faces if deciding.unique else 1)
+
+
+def _doubted(face: RecognisedFace) -> RecognisedFace:
+    found, who = face
+    assert who.decision
+    return RecognisedFace(found, who._replace(decision=who.decision._replace(doubts=doubts(found))))
 
 
 async def together(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:

@@ -36,9 +36,11 @@ class RecognitionServicer(RecognitionServiceServicer):
         return pb.RecognizeResponse(
             faces=[
                 pb.RecognizedFace(
-                    face=messages.face(face.found, outputs), matches=messages.matches(face.matches)
+                    face=messages.face(found, outputs),
+                    matches=messages.matches(who.matches),
+                    decision=messages.decision(who.decision),
                 )
-                for face in recognised.faces
+                for found, who in recognised.faces
             ],
             model=messages.model(recognised.model),
             steps=messages.steps(recognised.steps),
@@ -53,7 +55,10 @@ class RecognitionServicer(RecognitionServiceServicer):
             gallery(), _values(request.embeddings), edges.search(request), edges.freshness(request)
         )
         return pb.RecognizeEmbeddingsResponse(
-            results=[pb.Matches(matches=messages.matches(each)) for each in results],
+            results=[
+                pb.Matches(matches=messages.matches(matches), decision=messages.decision(decision))
+                for matches, decision in results
+            ],
             revision=view.revision,
             staleness=messages.staleness(view.staleness),
         )

@@ -16,6 +16,7 @@ class View(NamedTuple):
     matrix: Matrix
     revision: int
     model: str | None
+    false_match_rate: float = 0.0  # the service's policy: the share of strangers that decisions may match
     staleness: float = 0.0  # seconds that it may be behind, where that was allowed; 0: it is fresh
 
 

@@ -42,7 +42,10 @@ def to_model(pack: Pack) -> face_pb2.Model:
         name=pack.name,
         dimension=pack.dimension,
         chip_size=pack.chip_size,
-        calibration=face_pb2.Calibration(**pack.calibration._asdict()),
+        calibration=face_pb2.Calibration(
+            **pack.calibration._asdict(),
+            strangers=pack.strangers and face_pb2.Tail(**pack.strangers._asdict()),
+        ),
     )
 
 

@@ -44,6 +44,7 @@ def completed(path: Path, other: dict[str, Any]) -> dict[str, Any]:
         "name": f"{name}@{recogniser['sha256'][:8]}-{mark}",
         "detector": detector,
         "calibration": told.get("calibration", usual.calibration),
+        "strangers": None,  # those of the other pack are other strangers
         "networks": networks,
     }
 

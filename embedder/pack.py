@@ -25,6 +25,15 @@ class Calibration(NamedTuple):
     steepness: float
 
 
+class Tail(NamedTuple):
+    """How alike two different people are, where that is seldom, as mien.v1.Tail says."""
+
+    location: float
+    scale: float
+    shape: float
+    rate: float
+
+
 class Terms(NamedTuple):
     """What has to be accepted before networks may be used."""
 
@@ -90,6 +99,7 @@ class Pack:
     chip_size: int  # width and height of what the recogniser takes, in pixels
     dimension: int  # length of an embedding
     calibration: Calibration
+    strangers: Tail | None  # None: not measured
     age: Attribute | None  # of the network "age": what it says of how old a face looks
     gender: Attribute | None  # of the network "gender": what it says of how female and male a face looks
     mask: Attribute | None  # of the network "mask": what it says of whether a face wears one
@@ -138,6 +148,7 @@ def read_pack(name: str, detector: str | None = None, *, flip: bool = False) -> 
         chip_size=chip.size,
         dimension=recogniser["dimension"],
         calibration=Calibration(**told["calibration"]),
+        strangers=_tail(told.get("strangers")),
         age=attributes.get("age"),
         gender=attributes.get("gender"),
         mask=attributes.get("mask"),
@@ -150,7 +161,12 @@ def read_pack(name: str, detector: str | None = None, *, flip: bool = False) -> 
 
 def _flipped(pack: Pack, told: dict[str, Any]) -> Pack:
     calibration = Calibration(**told["flipped"]) if "flipped" in told else pack.calibration
-    return replace(pack, name=f"{pack.name}+flip", calibration=calibration, flip=True)
+    strangers = _tail(told.get("flipped_strangers"))
+    return replace(pack, name=f"{pack.name}+flip", calibration=calibration, strangers=strangers, flip=True)
+
+
+def _tail(told: dict[str, float] | None) -> Tail | None:
+    return Tail(**told) if told else None
 
 
 def _tables(name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Gallery(NamedTuple):
     revision: int
     model: str | None
     dimension: int | None
+    false_match_rate: float = 0.0  # the service's policy; read by `newest` alone
 
 
 class AddedFace(NamedTuple):
@@ -146,7 +147,9 @@ async def newest(database: Database, gallery_id: UUID) -> Gallery:
 async def newest_in(connection: Connection, gallery_id: UUID) -> Gallery:
     """The gallery at the newest revision that this transaction sees."""
     cursor = connection.cursor(row_factory=class_row(Gallery))
-    await cursor.execute("SELECT id, revision, model, dimension FROM galleries WHERE id = %s", (gallery_id,))
+    await cursor.execute(
+        "SELECT id, revision, model, dimension, false_match_rate FROM galleries WHERE id = %s", (gallery_id,)
+    )
     return _there(await cursor.fetchone())
 
 

@@ -12,6 +12,8 @@ from store.database import Database
 ServiceType = Literal["recognition", "detection", "verification"]
 TYPES: tuple[ServiceType, ...] = get_args(ServiceType)
 
+POLICY = 0.001  # of a new service, as the schema has it
+
 
 class ServiceError(Exception):
     """A service that cannot be made. The message says why, for people."""
@@ -22,6 +24,8 @@ class Service(NamedTuple):
     name: str
     type: ServiceType
     gallery_id: UUID | None  # of a recognition service
+    # Of a recognition service: the share of strangers that decisions may take for somebody.
+    false_match_rate: float | None = None
 
 
 class Enrolled(NamedTuple):
@@ -33,7 +37,7 @@ class Enrolled(NamedTuple):
 
 
 _SELECT = """
-    SELECT services.id, name, type, galleries.id AS gallery_id
+    SELECT services.id, name, type, galleries.id AS gallery_id, false_match_rate
     FROM services LEFT JOIN galleries ON service_id = services.id
 """
 
@@ -48,7 +52,8 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
     if not name.strip() or len(name) > 50 or "\0" in name:
         raise ServiceError("the name of a service has 1 to 50 characters")
     key = str(uuid4())
-    service = Service(uuid4(), name, kind, uuid4() if kind == "recognition" else None)
+    mine = (uuid4(), POLICY) if kind == "recognition" else (None, None)
+    service = Service(uuid4(), name, kind, *mine)
     try:
         with connection.transaction():
             connection.execute(
@@ -67,6 +72,22 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
 def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
     """All of them, by name."""
     return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+
+
+def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate: float) -> None:
+    """Sets how many strangers decisions of a recognition service may take for somebody: this share.
+
+    Counts for every call that begins afterwards. Raises ServiceError.
+    """
+    if not 1e-5 <= false_match_rate <= 0.1:
+        raise ServiceError("a false-match rate is a number from 0.00001 to 0.1")
+    done = connection.execute(
+        "UPDATE galleries SET false_match_rate = %s FROM services"
+        " WHERE services.id = service_id AND name = %s",
+        (false_match_rate, name),
+    )
+    if not done.rowcount:
+        raise ServiceError(f"there is no recognition service named {name!r}")
 
 
 def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:

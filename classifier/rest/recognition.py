@@ -28,8 +28,8 @@ class Recognition(Paths):
         if not recognised.faces:
             raise NoFace("no face")
         faces = []
-        for found, matches in recognised.faces:
-            face = described(pb.RecognizedFace(subjects=similar(matches)), found, options)
+        for found, who in recognised.faces:
+            face = described(pb.RecognizedFace(subjects=similar(who.matches)), found, options)
             face.box.probability = rounded(face.box.probability)
             faces.append(face)
         return pb.RecognizeResponse(
@@ -45,8 +45,8 @@ class Recognition(Paths):
         embeddings = read_vectors(told, "embeddings")
         found, _ = await self.parts.recognition.recognize_embeddings(gallery(), embeddings, search)
         results = [
-            pb.RecognizedEmbedding(embedding=embedding, similarities=similar(matches))
-            for embedding, matches in zip(embeddings, found, strict=True)
+            pb.RecognizedEmbedding(embedding=embedding, similarities=similar(who.matches))
+            for embedding, who in zip(embeddings, found, strict=True)
         ]
         return pb.RecognizeEmbeddingsResponse(result=results)
 

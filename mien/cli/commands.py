@@ -134,6 +134,24 @@ def list_services(
     show(data, as_json)
 
 
+@services.command("policy")
+@plainly
+def set_policy(
+    name: Annotated[str, typer.Argument(help="Name of a recognition service.")],
+    false_match_rate: Annotated[
+        float, typer.Option(help="Of strangers, the share that may be taken for somebody: 0.00001 to 0.1.")
+    ],
+    data: Data = None,
+) -> None:
+    """Say how many strangers a service may take for somebody it knows, when it is asked to decide.
+
+    It counts at once, in a mesh that runs too. A new service has 0.001.
+    """
+    from mien.cli.services import policy
+
+    policy(name, false_match_rate, data)
+
+
 @galleries.command("list")
 @plainly
 def list_galleries(

@@ -16,7 +16,7 @@ from mien.launcher.folder import Folder, default_folder
 from mien.launcher.mesh import free_port
 from mien.launcher.postgres import Postgres
 from store.migrations import migrate
-from store.services import Service, create_service, list_services
+from store.services import Service, create_service, list_services, set_policy
 
 T = TypeVar("T")
 
@@ -35,18 +35,37 @@ def create(name: str, kind: str, data: Path | None, as_json: bool) -> None:
 
 
 def show(data: Path | None, as_json: bool) -> None:
+    _expect_mesh(data)
+    services = in_database(data, list_services)
+    if as_json:
+        print(json.dumps([_told(each) for each in services], indent=1))
+        return
+    table = Table("name", "type", "false-match rate", "id", box=None)
+    for service in services:
+        rate = service.false_match_rate
+        table.add_row(service.name, service.type, f"{rate:g}" if rate else "", str(service.id))
+    Console().print(table)
+
+
+def policy(name: str, false_match_rate: float, data: Path | None) -> None:
+    def change(connection: psycopg.Connection[Any]) -> None:
+        set_policy(connection, name, false_match_rate)
+
+    _expect_mesh(data)
+    in_database(data, change)
+
+
+def _expect_mesh(data: Path | None) -> None:
     folder = Folder(data or default_folder())
     if not folder.postgres.exists() and not os.environ.get("DATABASE_URL"):
         raise CommandError(f"there is no mesh in {folder.path}; name its folder with --data")
-    services = in_database(data, list_services)
-    if as_json:
-        told = [{"id": str(each.id), "name": each.name, "type": each.type} for each in services]
-        print(json.dumps(told, indent=1))
-        return
-    table = Table("name", "type", "id", box=None)
-    for service in services:
-        table.add_row(service.name, service.type, str(service.id))
-    Console().print(table)
+
+
+def _told(service: Service) -> dict[str, str | float]:
+    """As JSON; what a service does not have is left out."""
+    rate = service.false_match_rate
+    told = {"id": str(service.id), "name": service.name, "type": service.type}
+    return told | ({"false_match_rate": rate} if rate else {})
 
 
 def in_database(data: Path | None, work: Callable[[psycopg.Connection[Any]], T]) -> T:
