@@ -14,7 +14,7 @@ from classifier.matrix import Hit
 
 # One subject must have this many times the odds of the next, by the model's calibration, in which distance
 # counts as evidence: docs/strangers.md says what was measured.
-ODDS = 3.0
+ODDS = 5.0
 
 
 class Verdict(Enum):
@@ -55,12 +55,12 @@ def decide(found: Sequence[Sequence[Hit]], level: Level, model: Model, *, unique
     return [_decision(claim, level, model) for claim in claims]
 
 
-def least_margin(cosine: float, model: Model) -> float:
-    """How much less similar the next subject must be, so that its odds are 1 to `ODDS` beside this one's.
+def least_margin(cosine: float, model: Model, odds: float = ODDS) -> float:
+    """How much less similar the next subject must be, so that its odds are 1 to `odds` beside this one's.
 
     By the model's calibration exp(2 * steepness * d) is what a subject farther by d has less in odds.
     """
-    near, farther = distance(cosine), np.log(ODDS) / (2 * model.steepness)
+    near, farther = distance(cosine), np.log(odds) / (2 * model.steepness)
     return float(farther * (near + farther / 2))
 
 

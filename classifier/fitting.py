@@ -23,7 +23,7 @@ from classifier.tails import Tail
 
 Numbers = NDArray[np.float64]
 
-SHAPE = (-0.05, 0.07)  # mean and deviation of the shapes that are expected
+SHAPE = (-0.04, 0.07)  # mean and deviation of the shapes that are expected
 _SHAPES = (-0.5, 0.3)
 _MOST_NAMED_TWICE = 0.4  # of the upper half
 _MOVES = np.array(list(product((-1.0, 0.0, 1.0), repeat=4)))
@@ -50,7 +50,7 @@ def fit(largest: Sequence[float] | Numbers, comparisons: float) -> Tail:
             moved = likelihoods.max() > likelihoods[len(_MOVES) // 2] + 1e-9  # the middle one is no move
             if moved:
                 best = tried[likelihoods.argmax()]
-        steps /= 2
+            steps /= 2
     location, scale, shape, _ = best.tolist()
     return Tail(location, float(np.exp(scale)), shape, 1 / comparisons)
 
