@@ -23,7 +23,7 @@ class Sought(NamedTuple):
 
 
 def sought(faces: list[Face], rates: tuple[float, ...], times: int) -> Sought:
-    """Each time half of the photographs of everybody known is enrolled, with the strangers; the others are sought.
+    """Each time half of the photographs of everybody known is enrolled, with strangers; the rest is sought.
 
     The curve is that of the strangers: it has seen no face that is sought.
     """

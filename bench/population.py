@@ -1,9 +1,9 @@
 """People who do not exist, spread as those of the photographs are: for galleries larger than any folder.
 
 What `bench/synthetic.py` makes is for speed; here it matters how alike people are. The embedding of a face
-is a mean, a person's own difference from it, and what a photograph adds. The covariances of both are those of
-the photographs, shrunk towards a ball until they have as many dimensions as so few faces let one believe. Part
-of what a person is they share with others of their group, as looks go with descent, sex and age. Some
+is a mean, a person's own difference from it, and what a photograph adds. The covariances of both are those
+of the photographs, shrunk towards a ball until they have as many dimensions as so few faces let one believe.
+Part of what a person is they share with others of their group, as looks go with descent, sex and age. Some
 photographs are worse than others. `python -m bench.strangers` prints how close the outcome is.
 """
 

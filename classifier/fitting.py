@@ -9,7 +9,7 @@ likelihood, are those of the tail.
 Three things are not as in the book:
 * The lower half counts only as a number. It need not be of that shape.
 * Some may be the same person under another name. The upper half is a mixture: a share of it, which is fitted
-  too, lies anywhere between the median and 1, and is trimmed from the tail in this way.
+  too, lies between the median and 1, the likelier the nearer to 1, and is trimmed from the tail in this way.
 * The shape is drawn towards that of faces, as few values tell it badly.
 """
 
@@ -69,7 +69,8 @@ def _likelihoods(tried: Numbers, median: float, below: int, upper: Numbers) -> N
 
     logs = np.minimum(expected(upper), 50)
     density = np.exp((1 + shape) * logs - np.exp(logs)) / scale
-    mixed = (1 - twice) * density + twice / max(1 - median, 1e-3)
+    width = max(1 - median, 1e-3)
+    mixed = (1 - twice) * density + twice * 2 * (upper - median) / width**2
     least = np.exp(-np.exp(np.minimum(expected(np.array([median])), 50)))
     total: Numbers = np.log(mixed + _TINY).sum(1) + below * np.log((1 - twice) * least + _TINY)[:, 0]
     mean, deviation = SHAPE
