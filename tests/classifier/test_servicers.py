@@ -155,6 +155,9 @@ async def test_one_face_is_enrolled_and_no_other_number(ask: Ask, two_faces: byt
         (recognition_pb2.RecognizeRequest(min_score=-0.1), "min_score"),
         (recognition_pb2.RecognizeRequest(max_matches=0), "max_matches"),
         (recognition_pb2.RecognizeRequest(max_matches=1001), "max_matches"),
+        (recognition_pb2.RecognizeRequest(false_match_rate=0), "false_match_rate"),
+        (recognition_pb2.RecognizeRequest(false_match_rate=0.11), "false_match_rate"),
+        (recognition_pb2.RecognizeRequest(false_match_rate=float("nan")), "false_match_rate"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

@@ -7,7 +7,16 @@ import psycopg
 import pytest
 
 from store.database import Database
-from store.services import ServiceError, create_service, find_service, hash_of, list_services
+from store.revisions import newest
+from store.services import (
+    POLICY,
+    ServiceError,
+    create_service,
+    find_service,
+    hash_of,
+    list_services,
+    set_policy,
+)
 from tests.galleries import new_service
 
 
@@ -29,6 +38,33 @@ def test_a_recognition_service_has_a_gallery_and_others_have_none(database_url: 
     assert new_service(database_url, "recognition")[0].gallery_id
     assert new_service(database_url, "detection")[0].gallery_id is None
     assert new_service(database_url, "verification")[0].gallery_id is None
+
+
+async def test_a_policy_is_read_with_the_gallery_and_needs_no_revision(
+    database: Database, database_url: str
+) -> None:
+    service, _ = new_service(database_url)
+    assert service.gallery_id
+    before = await newest(database, service.gallery_id)
+    with psycopg.connect(database_url) as connection:
+        set_policy(connection, service.name, 0.01)
+        assert [each.false_match_rate for each in list_services(connection)] == [0.01]
+    after = await newest(database, service.gallery_id)
+    assert (before.false_match_rate, after.false_match_rate) == (POLICY, 0.01)
+    assert after.revision == before.revision
+
+
+def test_a_policy_that_cannot_be_is_refused_in_plain_words(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        create_service(connection, "door", "recognition")
+        create_service(connection, "eye", "detection")
+        for rate in (0.0, 0.11, -1.0, float("nan"), 1e-6):
+            with pytest.raises(ServiceError, match=r"from 0\.00001 to 0\.1"):
+                set_policy(connection, "door", rate)
+        for name in ("eye", "nowhere"):
+            with pytest.raises(ServiceError, match=f"no recognition service named '{name}'"):
+                set_policy(connection, name, 0.01)
+        assert {each.false_match_rate for each in list_services(connection)} == {POLICY, None}
 
 
 @pytest.mark.parametrize(
