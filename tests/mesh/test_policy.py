@@ -30,8 +30,8 @@ def test_a_policy_counts_at_once_in_every_replica(mesh: Mesh, key: str, name: st
         before = decisions()
         mien("services", "policy", name, "--false-match-rate", "0.02", "--data", str(mesh.data))
         after = decisions()
-    assert {each["falseMatchRate"] for each in before} == {0.001}
-    assert {each["falseMatchRate"] for each in after} == {0.02}
+    assert {each["false_match_rate"] for each in before} == {0.001}
+    assert {each["false_match_rate"] for each in after} == {0.02}
     assert {each["verdict"] for each in before + after} == {"VERDICT_MATCH"}
     assert float(str(after[0]["threshold"])) < float(str(before[0]["threshold"]))
     services = json.loads(mien("services", "list", "--json", "--data", str(mesh.data)).stdout)
