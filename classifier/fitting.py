@@ -23,7 +23,7 @@ from classifier.tails import Tail
 
 Numbers = NDArray[np.float64]
 
-SHAPE = (-0.04, 0.07)  # mean and deviation of the shapes that are expected
+SHAPE = (-0.05, 0.1)  # mean and deviation of the shapes that are expected
 _SHAPES = (-0.5, 0.3)
 _MOST_NAMED_TWICE = 0.4  # of the upper half
 _MOVES = np.array(list(product((-1.0, 0.0, 1.0), repeat=4)))
