@@ -1,5 +1,6 @@
 """What a gallery says of strangers: how similar its own people are to the most similar other one."""
 
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from classifier.tails import comparisons
 Numbers = NDArray[np.int32]
 
 SAMPLE = 32_768  # faces of a larger gallery that are looked at
-PLAYERS = 2_048  # of those, how many play strangers: 67 million comparisons at most, a second or two
+PLAYERS = 2_048  # of those, how many play strangers: 67 million comparisons at most, a few seconds
 FEWEST = 10  # subjects
 _TOGETHER = 64  # players multiplied at once: 8 MB of similarities
 
@@ -25,8 +26,8 @@ class Evidence(NamedTuple):
 def evidence(matrix: Matrix) -> Evidence | None:
     """Each player is looked for among all but their own faces. The same for the same rows, every time.
 
-    Takes a moment, in the calling thread; the matrix is held for the copy of the sample alone. None if it
-    has fewer than `FEWEST` subjects by then.
+    Takes a moment, in the calling thread; the matrix is held block after block, for the copy of the sample
+    alone. None if it has fewer than `FEWEST` subjects by then.
     """
     rows, subjects = _sample(matrix)
     different = len(np.unique(subjects))
@@ -41,17 +42,25 @@ def evidence(matrix: Matrix) -> Evidence | None:
 
 
 def _sample(matrix: Matrix) -> tuple[Floats, Numbers]:
-    """Rows by chance, and the number of the subject of each."""
+    """Rows by chance, and the number of the subject of each.
+
+    A row that moves meanwhile may be missed, or be here twice, which harms nothing: it is one subject's.
+    """
+    chosen = np.random.default_rng(0).permutation(len(matrix))[:SAMPLE]
+    chosen.sort()
+    dimension = matrix.dimension
+    rows, subjects = [np.empty((0, dimension), np.float32)], [np.empty(0, np.int32)]
     start = 0
-    with matrix.at_once():
-        rows, subjects = [np.empty((0, matrix.dimension), np.float32)], [np.empty(0, np.int32)]
-        chosen = np.random.default_rng(0).permutation(len(matrix))[:SAMPLE]
-        chosen.sort()
-        for _, numbers, embeddings in matrix.slices():
+    for block in count():
+        with matrix.at_once():
+            part = next(islice(matrix.slices(), block, None), None)
+            if part is None or part[2].shape[1] != dimension:  # the last was before, or it was emptied
+                break
+            _, numbers, embeddings = part
             first, last = np.searchsorted(chosen, [start, start + len(numbers)])
             rows.append(embeddings[chosen[first:last] - start])
             subjects.append(numbers[chosen[first:last] - start])
-            start += len(numbers)
+        start += len(numbers)
     return np.concatenate(rows), np.concatenate(subjects)
 
 
