@@ -12,9 +12,9 @@ from bench.population import Population
 from classifier.blocks import Floats
 from classifier.decisions import Decision, Verdict, decide
 from classifier.faces import Model
-from classifier.galleries import View
 from classifier.levels import Basis, Level, Levels
 from classifier.matrix import Hit, Matrix
+from classifier.shelf import View
 from store.loading import Faces
 
 Numbers = NDArray[np.float64]

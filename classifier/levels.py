@@ -8,8 +8,8 @@ from uuid import UUID
 from classifier.evidence import evidence
 from classifier.faces import Model
 from classifier.fitting import fit
-from classifier.galleries import View
 from classifier.matrix import Matrix
+from classifier.shelf import View
 from classifier.tails import Tail, comparisons, in_search, of_one
 
 LEAST = 200  # subjects: fewer tell less than the photographs that the model pack was measured on

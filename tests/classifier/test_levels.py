@@ -9,9 +9,9 @@ import pytest
 
 from classifier import levels as module
 from classifier.faces import Model
-from classifier.galleries import View
 from classifier.levels import LEAST, Basis, Level, Levels
 from classifier.matrix import Matrix
+from classifier.shelf import View
 from classifier.tails import Tail, comparisons
 from tests.classifier.people import filled, rows
 
