@@ -93,7 +93,7 @@ class Pipeline:
         recogniser = self._recogniser if embeddings else None
         age = self._age if ages else None
         gender = self._gender if genders else None
-        mask = self._mask if masks else None
+        mask = self._mask if masks and not search.whole_image else None  # it looks at what is around a face
         stages = _present(self._recogniser if chips or qualities else recogniser, age, gender, mask)
         asked = _present(recogniser, age, gender, mask)
         find = partial(self._finder.find, image, search, stages, poses, qualities)

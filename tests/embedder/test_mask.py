@@ -134,24 +134,25 @@ def test_it_makes_no_other_model(tmp_path: Path) -> None:
 
 
 async def test_what_it_tells_is_answered_only_if_it_is_asked_for(
-    tmp_path: Path, cache: Path, serving: Serving
+    tmp_path: Path, cache: Path, serving: Serving, portrait: Image.Image
 ) -> None:
     network(tmp_path / "mask.onnx")
     pack = read_pack(pack_file(tmp_path))
-    image = file_of(Image.new("RGB", (64, 64), (0, 0, 255)), "PNG")
+    image = file_of(portrait, "PNG")
     async with serving(pack=pack, networks=load(pack, prepare(pack, cache))) as stub:
-        answers = [
-            await stub.Analyze(pb.AnalyzeRequest(image=image, outputs=outputs, whole_image=True))
-            for outputs in ((MASK, AGE), (AGE,))
+        asked, silent, whole = [
+            await stub.Analyze(pb.AnalyzeRequest(image=image, outputs=outputs, whole_image=whole))
+            for outputs, whole in (((MASK, AGE), False), ((AGE,), False), ((MASK, AGE), True))
         ]
         can = [step.name for step in (await stub.GetModel(pb.GetModelRequest())).steps]
-    (asked,), (silent,) = (answer.faces for answer in answers)
-    assert asked.mask.wear == face_pb2.MASK_WEAR_INCORRECT
-    assert 0.5 < asked.mask.probability < 1
-    assert asked.HasField("age")
-    assert not silent.HasField("mask")
-    assert [step.name for step in answers[0].steps] == ["age", "mask"]
-    assert answers[0].steps[1].version.startswith(f"{pack.name}/mask@")
+    assert asked.faces[0].mask.wear
+    assert 0.3 < asked.faces[0].mask.probability < 1
+    assert all(answer.faces[0].HasField("age") for answer in (asked, silent, whole))
+    assert not silent.faces[0].HasField("mask")
+    assert not whole.faces[0].HasField("mask")  # it looks at what is around a face
+    steps = {step.name: step.version for step in asked.steps}
+    assert list(steps)[-2:] == ["age", "mask"]
+    assert steps["mask"].startswith(f"{pack.name}/mask@")
     assert "mask" in can
 
 

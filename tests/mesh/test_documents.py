@@ -87,4 +87,23 @@ def test_the_second_program_enrols_a_folder_and_may_be_run_again(
     told = [sorted(run(PROGRAMS[1], mesh, key, tmp_path).splitlines()) for _ in range(2)]
     assert [line.split()[0] for line in told[0]] == ["biden", "nobody", "obama", "obama2"]
     assert told[0] == told[1]  # the ids too
-    assert len(PROGRAMS) == 2
+
+
+BEFORE_THE_THIRD = """
+import grpc
+from mien.v1 import gallery_pb2, gallery_pb2_grpc, recognition_pb2, recognition_pb2_grpc
+
+key = [("x-api-key", "...")]
+channel = grpc.insecure_channel("127.0.0.1:8000")
+recognition = recognition_pb2_grpc.RecognitionServiceStub(channel)
+image = open("ada.jpg", "rb").read()
+request = gallery_pb2.AddFaceRequest(image=image, subject="Ada")
+added = gallery_pb2_grpc.GalleryServiceStub(channel).AddFace(request, metadata=key)
+"""
+
+
+def test_the_third_program_reads_what_was_written(mesh: Mesh, key: str, tmp_path: Path) -> None:
+    (tmp_path / "ada.jpg").write_bytes(photograph("obama").read_bytes())
+    after = "print(answer.revision >= added.revision, answer.faces[0].matches[0].subject)\nchannel.close()\n"
+    assert run(BEFORE_THE_THIRD + PROGRAMS[2] + after, mesh, key, tmp_path) == "True Ada\n"
+    assert len(PROGRAMS) == 3

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
@@ -93,7 +94,7 @@ async def test_calls_are_counted_by_method_and_code(server: Server) -> None:
     for method, code in {"Refuse": "INVALID_ARGUMENT", "Fail": "INTERNAL"}.items():
         with pytest.raises(grpc.aio.AioRpcError):
             await server.call(method)
-        assert server.ended(method) == {code: 1}
+        await until(partial(lambda method, code: server.ended(method) == {code: 1}, method, code))
     assert server.ended("Answer") == {"OK": 2}
     assert server.value("mien_grpc_call_seconds_count", method="a.Service/Answer") == 2
     took = server.value("mien_grpc_call_seconds_sum", method="a.Service/Answer")
