@@ -214,6 +214,7 @@ class Galleries:
 
         def expect(faces: int, dimension: int) -> None:
             progress.expect(faces)
+            matrix.expect(faces)
             self._shelf.expect(gallery_id, faces, dimension)
 
         try:

@@ -1,6 +1,7 @@
 """A gallery as one matrix: what is searched, and how it changes meanwhile."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -63,6 +64,11 @@ class Matrix:
         with self._lock:
             yield
 
+    def expect(self, faces: int) -> None:
+        """Makes room in its tables for so many faces that are still to come."""
+        with self._lock:
+            self._places.expect(self._count + faces)
+
     def add(self, faces: Faces) -> None:
         """Adds faces behind the others, in the order of their enrolment."""
         if not faces.packed:
@@ -84,8 +90,7 @@ class Matrix:
                 block.subjects[part] = numbers[some]
                 block.serials[part] = np.arange(self._serial + some.start, self._serial + some.stop)
                 done = some.stop
-            for row, face in enumerate(added["face"].tolist(), first):
-                self._places.put(face, row)
+            self._places.put_new(added["face"].tolist(), first)
             self._serial += len(added)
             self._count += len(added)
 
@@ -237,7 +242,10 @@ class Matrix:
     def _numbered(self, subjects: list[bytes], names: dict[UUID, str]) -> NDArray[np.int32]:
         """The number of each face's subject."""
         called = {subject.bytes: name for subject, name in names.items()}
-        return np.array([self._subjects.take(each, called[each], 1) for each in subjects], np.int32)
+        numbers = {
+            each: self._subjects.take(each, called[each], faces) for each, faces in Counter(subjects).items()
+        }
+        return np.array([numbers[each] for each in subjects], np.int32)
 
     def _rows_of(self, number: int) -> list[int]:
         """The rows of a subject's faces, in order."""

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +35,14 @@ def test_it_knows_what_a_dictionary_knows(steps: list[tuple[str, int]]) -> None:
         assert [places.find(each) for each in KEYS] == [known.get(each) for each in KEYS]
 
 
-def test_many_ids_take_little_memory() -> None:
+@pytest.mark.parametrize("expected", [0, 50_000])
+def test_many_ids_take_little_memory(expected: int) -> None:
     lot = random.Random(1)
     ids = [lot.randbytes(16) for _ in range(50_000)]
     places = Places(ids.__getitem__)
-    for place, each in enumerate(ids):
+    places.expect(expected)
+    places.put_new(ids[:40_000], 0)
+    for place, each in enumerate(ids[40_000:], 40_000):
         places.put(each, place)
     assert [places.find(each) for each in ids] == list(range(len(ids)))
     assert places.find(bytes(16)) is None
