@@ -8,6 +8,7 @@ All of it is measured in turns; ratios are medians over rounds.
 
 import asyncio
 import io
+import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from embedder.fetching.cache import default_cache
 from embedder.images import decode
 from embedder.samples import photographs
 from embedder.session import Session
+from embedder.settings import INT8
 from embedder.steps import timed
 from mien.launcher.mesh import free_ports
 from mien.v1 import embedder_pb2, face_pb2
@@ -126,7 +128,8 @@ async def runs(data: bytes) -> list[Call]:
         made.append(partial(run, session, images.copy()))
         return run(session, images)
 
-    async with open_pipeline() as pipeline:
+    form = os.environ.setdefault("EMBEDDER_PRECISION", INT8)  # of the server too
+    async with open_pipeline(precision=form) as pipeline:
         with patch.object(Session, "run", noted):
             await pipeline.analyze(data, embeddings=True)
     return made

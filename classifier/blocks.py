@@ -1,7 +1,9 @@
 """Rows in blocks that never move: to grow costs no copy, however many rows there are."""
 
+import mmap
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ Rows = NDArray[np.intp]
 FIRST = 1024  # rows of the first block; each one doubles what there is
 LARGEST = 65536  # rows of a block
 
+_HUGE = 4 << 20  # bytes of a block, from which it has some huge pages of its own
 _NO_ID = bytes(16)
 
 
@@ -19,7 +22,7 @@ class Block:
     """Some rows. Memory that no row has filled yet is the operating system's."""
 
     def __init__(self, capacity: int, dimension: int) -> None:
-        self.embeddings = np.zeros((capacity, dimension), np.float32)
+        self.embeddings = _zeros(capacity, dimension)
         self.ids = bytearray(16 * capacity)  # of faces
         self.subjects = np.zeros(capacity, np.int32)  # numbers of a Subjects
         self.serials = np.zeros(capacity, np.int64)  # grow with each face that is added
@@ -99,3 +102,14 @@ class Blocks:
             subjects[where] = block.subjects[places]
             serials[where] = block.serials[places]
         return embeddings, subjects, serials
+
+
+def _zeros(rows: int, columns: int) -> Floats:
+    """In huge pages where the system has them: reading through small ones takes a tenth longer."""
+    size = 4 * rows * columns
+    if size < _HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros((rows, columns), np.float32)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.float32).reshape(rows, columns)

@@ -17,7 +17,8 @@ from classifier.ids import Places
 from classifier.subjects import Subjects
 from store.loading import Faces
 
-_FETCHED = 16  # rows looked for at least, of which a subject may have several
+_FETCHED = 32  # rows looked for at least
+_OF_EACH = 8  # rows looked for, for each subject that is wanted: it may have several of the best
 _AGAIN = 4096  # rows looked at again, at most; if more have changed the search begins anew
 _ROUNDING = 2.0**-23  # of a product in single precision, for each of the numbers that are summed
 
@@ -155,7 +156,7 @@ class Matrix:
         double precision, and equal ones come in the order of enrolment.
         """
         answers: list[list[Hit] | None] = [None] * len(probes)
-        most = max(_FETCHED, 2 * count)
+        most = max(_FETCHED, _OF_EACH * count if distinct else 2 * count)
         while open_ := [number for number, answer in enumerate(answers) if answer is None]:
             for number, hits in zip(open_, self._once(probes[open_], count, most, distinct), strict=True):
                 answers[number] = hits

@@ -10,7 +10,7 @@ from classifier.blocks import Floats, Rows
 
 FEW = 3  # probes, up to which reading the rows again for each is quicker than multiplying them together
 TOGETHER = 16  # probes multiplied at once: bounds the memory of a search, whatever the image shows
-_CHUNK = 4096  # rows multiplied at once: what comes out stays in the cache
+_CHUNK = 1 << 18  # numbers of the rows multiplied at once: they stay in the cache of a core
 
 
 def best(arrays: Sequence[Floats], probes: Floats, most: int) -> list[tuple[Rows, Floats]]:
@@ -41,12 +41,13 @@ def _read(arrays: Sequence[Floats], probe: Floats, most: int) -> tuple[Rows, Flo
 def _multiplied(arrays: Sequence[Floats], probes: Floats, most: int) -> list[tuple[Rows, Floats]]:
     """A row counts only if it beats what is `most`-th best so far: soon that are few."""
     columns = np.ascontiguousarray(probes.T)
-    buffer = np.empty((_CHUNK, len(probes)), np.float32)
+    rows = max(1, _CHUNK // len(columns))
+    buffer = np.empty((rows, len(probes)), np.float32)
     best_ = _Best(len(probes), most)
     start = 0
     for array in arrays:
-        for low in range(0, len(array), _CHUNK):
-            chunk = array[low : low + _CHUNK]
+        for low in range(0, len(array), rows):
+            chunk = array[low : low + rows]
             best_.meet(np.dot(chunk, columns, out=buffer[: len(chunk)]), start + low)
         start += len(array)
     return best_.of_each()
@@ -67,10 +68,11 @@ class _Best:
         """Takes the (n, q) scores of more rows."""
         if not self._found and len(scores) > self._most:
             lowest = len(scores) - self._most
-            rows, whose = np.nonzero(scores >= np.partition(scores, lowest, axis=0)[lowest])
+            passed = scores >= np.partition(scores, lowest, axis=0)[lowest]
         else:
-            rows, whose = np.nonzero(scores > self._limits)
-        if len(rows):
+            passed = scores > self._limits
+        if passed.any():  # of one dimension they are found several times as quickly
+            rows, whose = np.divmod(np.flatnonzero(passed), len(self._limits))
             self._found.append((rows + start, whose, scores[rows, whose]))
             self._count += len(rows)
             if self._count > 4 * self._most * len(self._limits):

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -96,7 +97,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that few faces fill several, and are multiplied in several chunks."""
     monkeypatch.setattr(blocks, "FIRST", 4)
     monkeypatch.setattr(blocks, "LARGEST", 16)
-    monkeypatch.setattr(scan, "_CHUNK", 5)
+    monkeypatch.setattr(scan, "_CHUNK", 5 * DIMENSION)
 
 
 def change(matrix: Matrix, model: Model, verb: str, what: object, lot: random.Random) -> None:
@@ -239,6 +240,7 @@ def test_many_threads_search_what_others_change(monkeypatch: pytest.MonkeyPatch)
         }[verb]
         change(matrix, model, verb, what, lot)
         moments.append(Model(list(model.faces), dict(model.names)))
+        time.sleep(0.001)  # or all changes are made before another thread gets its turn
     over.set()
     for each in looking:
         each.join()
