@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -204,6 +204,26 @@ def test_what_changes_while_rows_are_read_counts(
         patch.setattr(scan, "best", best_meanwhile)
         found = matrix.search(asked, count, distinct=distinct)
     assert found == [model.search(probe, count, distinct) for probe in asked]
+
+
+def test_a_face_that_has_moved_meanwhile_is_found_where_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [Face(UUID(int=number), UUID(int=number), unit(number)) for number in range(10, 400)]
+    likest = Face(UUID(int=1), UUID(int=1), unit(7))
+    matrix, best = Matrix(), scan.best
+    matrix.add(packed([*others, likest]))
+    probe = np.array([likest.vector], np.float32)
+    farthest = min(others, key=lambda face: cosine(face, probe[0]))
+
+    def best_meanwhile(*what: Any) -> list[tuple[scan.Rows, Floats]]:
+        found = best(*what)
+        matrix.erase_face(farthest.face_id)  # the last row, which is the likest, takes its place
+        return found
+
+    monkeypatch.setattr(scan, "best", best_meanwhile)
+    (hits,) = matrix.search(probe, 2, distinct=False)
+    assert [hit.face_id for hit in hits] == [
+        each.face_id for each in sorted([*others, likest], key=lambda face: -cosine(face, probe[0]))[:2]
+    ]
 
 
 def test_many_threads_search_what_others_change(monkeypatch: pytest.MonkeyPatch) -> None:
