@@ -8,7 +8,6 @@ All of it is measured in turns; ratios are medians over rounds.
 
 import asyncio
 import io
-import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.crops import server
+from bench.forms import fixed
 from bench.pipeline import open_pipeline
 from bench.results import write
 from embedder.detector import SIDE, Pixels, to_canvas
@@ -32,7 +32,6 @@ from embedder.fetching.cache import default_cache
 from embedder.images import decode
 from embedder.samples import photographs
 from embedder.session import Session
-from embedder.settings import INT8
 from embedder.steps import timed
 from mien.launcher.mesh import free_ports
 from mien.v1 import embedder_pb2, face_pb2
@@ -128,8 +127,7 @@ async def runs(data: bytes) -> list[Call]:
         made.append(partial(run, session, images.copy()))
         return run(session, images)
 
-    form = os.environ.setdefault("EMBEDDER_PRECISION", INT8)  # of the server too
-    async with open_pipeline(precision=form) as pipeline:
+    async with open_pipeline(precision=fixed()) as pipeline:
         with patch.object(Session, "run", noted):
             await pipeline.analyze(data, embeddings=True)
     return made

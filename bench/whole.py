@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.forms import fixed
+from bench.forms import FILES, fixed
 from bench.mesh import Running, running
 from bench.results import percentile, write
 from embedder.fetching.cache import default_cache
@@ -63,7 +63,7 @@ def limits() -> dict[str, tuple[Call, int]]:
     pack = read_pack("open")
     networks = prepare(pack, default_cache())
     finder, placer = (Session(networks[name]) for name in ("yunet", "centerface"))
-    recogniser = Session(fixed(networks))
+    recogniser = Session(networks[FILES[fixed()]])
     # What the sample photograph becomes: 3:4, its long side as the detector takes it, twice; one face.
     canvases = [np.zeros((1, 3, side, side * 13 // 16 // 32 * 32), np.float32) for side in SIDES]
     region = np.zeros((1, 3, REGION, REGION), np.float32)

@@ -86,12 +86,13 @@ def _exclusive(found: Sequence[Sequence[Hit]], level: Level) -> list[_Claim | No
     The logarithm of the odds falls with distance, so it is the distance below the threshold's that adds up.
     """
     cosines = [{hit.subject: hit.cosine for hit in hits} for hits in found]
-    subjects = sorted({subject for each in cosines for subject in each})
+    likely = [{hit.subject: hit.cosine for hit in hits if hit.cosine >= level.threshold} for hits in found]
+    subjects = sorted({subject for each in likely for subject in each})
+    columns = {subject: column for column, subject in enumerate(subjects)}
     gains = np.zeros((len(found), len(subjects)))
-    for face, each in enumerate(cosines):
-        for column, subject in enumerate(subjects):
-            if (cosine := each.get(subject, -1.0)) >= level.threshold:
-                gains[face, column] = 1e-9 + distance(level.threshold) - distance(cosine)
+    for face, each in enumerate(likely):
+        for subject, cosine in each.items():
+            gains[face, columns[subject]] = 1e-9 + distance(level.threshold) - distance(cosine)
     given = [None if column is None else subjects[column] for column in assign(gains)]
     return [_claim(face, found, cosines, given) for face in range(len(found))]
 

@@ -19,6 +19,7 @@ class Places:
         self._shards: dict[int, array[int]] = {}
         self._filled: dict[int, int] = {}
         self._least = _LEAST
+        self._slots = 0  # of all shards
 
     def expect(self, ids: int) -> None:
         """Makes room for so many from the start, so that nothing has to grow on the way."""
@@ -41,10 +42,12 @@ class Places:
         slots = self._shards.get(number)
         if slots is None:
             slots = self._shards[number] = array("i", [_EMPTY]) * self._least
+            self._slots += len(slots)
             self._filled[number] = 0
         slot = self._slot(slots, key, id_)
         if slots[slot] == _EMPTY:
             if 3 * (self._filled[number] + 1) > 2 * len(slots):
+                self._slots += len(slots)  # so many more
                 slots = self._shards[number] = self._grown(slots)
                 slot = self._slot(slots, key, id_)
             self._filled[number] += 1
@@ -85,8 +88,8 @@ class Places:
 
     @property
     def nbytes(self) -> int:
-        """The memory of its slots."""
-        return sum(slots.itemsize * len(slots) for slots in self._shards.values())
+        """The memory of its slots. Asked for at every change of a gallery: it is counted as they grow."""
+        return self._slots * array("i").itemsize
 
     def _slot(self, slots: "array[int]", key: int, id_: bytes) -> int:
         """Where the id is among the slots, or where it would be."""

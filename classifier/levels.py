@@ -14,6 +14,7 @@ from classifier.tails import Tail, comparisons, in_search, of_one
 
 LEAST = 200  # subjects: fewer tell less than the photographs that the model pack was measured on
 _STALE = 0.1  # a share of the gallery: when that much has changed it is looked at again
+_REMEMBERED = 1000  # galleries
 _VOID = 1.0  # when that much has, the old answer no longer does meanwhile
 
 
@@ -89,7 +90,10 @@ class Levels:
             async with self._turn:
                 tail = await asyncio.to_thread(_look, view.matrix)
             fitted = _Fitted(tail, view.model, view.revision, len(view.matrix))
+            self._fitted.pop(gallery_id, None)
             self._fitted[gallery_id] = fitted
+            if len(self._fitted) > _REMEMBERED:  # the one that was looked at the longest ago
+                del self._fitted[next(iter(self._fitted))]
             return fitted
         finally:
             del self._fits[gallery_id]

@@ -114,7 +114,8 @@ class Recognition:
         if deciding and rows:
             rate = deciding.rate or view.false_match_rate
             level = await self._levels.of(gallery_id, view, model, rate)
-            decisions = [*decide(found, level, model, unique=deciding.unique)]
+            # To assign many faces takes seconds, if all of them could be anybody.
+            decisions = [*await asyncio.to_thread(decide, found, level, model, unique=deciding.unique)]
         matches = [
             [Match(*hit, model.similarity(hit.cosine)) for hit in hits[: search.most]] for hits in found
         ]

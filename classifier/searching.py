@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class Searches:
     """
 
     def __init__(self) -> None:
-        self._waiting: WeakKeyDictionary[Matrix, list[_Call]] = WeakKeyDictionary()
+        self._waiting: dict[Matrix, list[_Call]] = {}  # of each matrix that is being searched
         self._going: set[asyncio.Task[None]] = set()  # a task that nobody knows could be collected
 
     async def search(

@@ -51,14 +51,21 @@ def embedder() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
-def classifier(embedder: str, postgres: Server) -> Iterator[Classifier]:
+@contextmanager
+def serving(embedder: str, postgres: Server) -> Iterator[Classifier]:
+    """A classifier with a database of its own."""
     address = f"127.0.0.1:{free_port()}"
     with (
         new_database(postgres) as url,
         running("classifier", CLASSIFIER_LISTEN=address, DATABASE_URL=url, CLASSIFIER_EMBEDDER=embedder),
     ):
         yield Classifier(address, url)
+
+
+@pytest.fixture(scope="session")
+def classifier(embedder: str, postgres: Server) -> Iterator[Classifier]:
+    with serving(embedder, postgres) as classifier:
+        yield classifier
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ Each guard is taken away once, and the same check then finds replicas that diffe
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
 import psycopg
@@ -39,10 +38,10 @@ from store.revisions import (
     newest_in,
     trim,
 )
+from tests.classifier.test_galleries import replica
 from tests.galleries import DIMENSION, MODEL, enrol
 
 WRITERS = 64
-PLENTY = 1 << 30  # bytes
 SETTLED = 4.0  # seconds until replicas must be as the database, without being asked
 EXPECTED = {"StoreUnavailable", "FaceNotFound", "SubjectNotFound", "Overloaded"}
 
@@ -65,18 +64,6 @@ class Asleep(Galleries):
     async def _applied(self, gallery_id: UUID, view: View) -> bool:
         await self.woken.wait()
         return await super()._applied(gallery_id, view)
-
-
-@asynccontextmanager
-async def replica(url: str, kind: type[Galleries] = Galleries) -> AsyncIterator[Galleries]:
-    async with Database(url) as database:
-        galleries = kind(database, PLENTY)
-        following = asyncio.create_task(Follower(database, galleries.catch_up).run())
-        try:
-            yield galleries
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
 
 
 class Writers:
@@ -263,12 +250,13 @@ async def test_a_slow_consumer_that_the_log_does_not_reach_loads_anew(
 
 
 async def test_what_was_notified_to_nobody_is_read_all_the_same(
-    guarded: bool, gallery_id: UUID, database_url: str, monkeypatch: pytest.MonkeyPatch
+    guarded: bool, gallery_id: UUID, database_url: str
 ) -> None:
-    if not guarded:
-        monkeypatch.setattr(f"{__name__}.Follower", Forgetful)
+    follower = Follower if guarded else Forgetful
     async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(replica(database_url)) for _ in range(3)]
+        replicas = [
+            await stack.enter_async_context(replica(database_url, follower=follower)) for _ in range(3)
+        ]
         for each in replicas:
             await each.fresh(gallery_id)
         store = GalleryStore(await stack.enter_async_context(Database(database_url)))

@@ -26,11 +26,13 @@ PLENTY = 1 << 30  # bytes
 
 
 @asynccontextmanager
-async def replica(url: str) -> AsyncIterator[Galleries]:
+async def replica(
+    url: str, kind: type[Galleries] = Galleries, follower: type[Follower] = Follower
+) -> AsyncIterator[Galleries]:
     """What a classifier holds and follows."""
     async with Database(url) as database:
-        galleries = Galleries(database, PLENTY)
-        following = asyncio.create_task(Follower(database, galleries.catch_up).run())
+        galleries = kind(database, PLENTY)
+        following = asyncio.create_task(follower(database, galleries.catch_up).run())
         try:
             yield galleries
         finally:

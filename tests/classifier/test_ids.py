@@ -47,3 +47,4 @@ def test_many_ids_take_little_memory(expected: int) -> None:
     assert [places.find(each) for each in ids] == list(range(len(ids)))
     assert places.find(bytes(16)) is None
     assert places.nbytes < 16 * len(ids)
+    assert places.nbytes == sum(slots.itemsize * len(slots) for slots in places._shards.values())

@@ -24,10 +24,10 @@ from serving.faults import (
 )
 from store.database import Database
 from store.gallery import GalleryStore
-from tests.classifier.conftest import Classifier, running
+from tests.classifier.conftest import Classifier, serving
 from tests.classifier.refusing import refusal
 from tests.galleries import enrol, new_service
-from tests.postgres import Server, free_port, new_database
+from tests.postgres import Server
 
 PLENTY = 1 << 30  # bytes
 ALLOWED = 1.5  # seconds
@@ -144,12 +144,8 @@ async def test_a_revoked_key_is_refused_to_stale_calls_too_once_postgres_is_back
 @pytest.fixture(scope="module")
 def alone(embedder: str, postgres: Server) -> Iterator[Classifier]:
     """A classifier whose database may go away."""
-    address = f"127.0.0.1:{free_port()}"
-    with (
-        new_database(postgres) as url,
-        running("classifier", CLASSIFIER_LISTEN=address, DATABASE_URL=url, CLASSIFIER_EMBEDDER=embedder),
-    ):
-        yield Classifier(address, url)
+    with serving(embedder, postgres) as classifier:
+        yield classifier
 
 
 async def test_calls_that_allow_it_are_answered_and_the_others_refused(
