@@ -12,6 +12,11 @@ from serving.guard import Context, ServerInterceptor, guarded
 from serving.metrics import CallMetrics
 
 
+# Seconds: a caller's clock began to run before the call was here. So who gives up with less than that to go
+# is one whose time was up.
+ON_THE_WAY = 0.05
+
+
 class Calls(ServerInterceptor):
     """Comes first among the interceptors of a server, so that it sees how each call ends.
 
@@ -39,7 +44,8 @@ class Calls(ServerInterceptor):
             code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            if context.time_remaining() == 0:
+            left = context.time_remaining()
+            if left is not None and left <= (ON_THE_WAY if code is grpc.StatusCode.CANCELLED else 0):
                 code = grpc.StatusCode.DEADLINE_EXCEEDED
             told: grpc.StatusCode | None = context.code()  # of a call that was refused
             self._metrics.ended(method, told or code, time.perf_counter() - began)
