@@ -11,7 +11,6 @@ import grpc
 from serving.guard import Context, ServerInterceptor, guarded
 from serving.metrics import CallMetrics
 
-
 # Seconds: a caller's clock began to run before the call was here. So who gives up with less than that to go
 # is one whose time was up.
 ON_THE_WAY = 0.05
