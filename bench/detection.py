@@ -29,6 +29,7 @@ from embedder.pack import read_pack
 from embedder.preparation import prepare
 from embedder.recogniser import Recogniser
 from embedder.samples import photographs as samples
+from embedder.session import Session
 
 ROUNDS = 20
 CROWD = "groups/bbt4.jpg"  # six faces
@@ -40,7 +41,7 @@ async def main(folder: Path) -> None:
     cv2.setNumThreads(1)
     pack = read_pack("open")
     networks = prepare(pack, default_cache())
-    recogniser = Recogniser(networks["recogniser"])
+    recogniser = Recogniser(Session(networks["recogniser"]))
     async with open_pipeline() as pipeline:
         faces = await read_faces(pipeline, folder)
     with TemporaryDirectory() as place:

@@ -66,10 +66,10 @@ def to_canvas(pixels: Pixels, side: int = SIDE) -> Canvas:
     shrink = side / max(lying.shape[:2])
     if shrink < 1:
         size = [max(1, round(each * shrink)) for each in lying.shape[1::-1]]
-        if shrink < 0.5:
-            twice = [2 * each for each in size]
-            lying = cv2.resize(lying, twice, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-        lying = cv2.resize(lying, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        twice = [2 * each for each in size] if shrink < 0.5 else size
+        lying = cv2.resize(lying, twice, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        if twice != size:
+            lying = cv2.resize(lying, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     upright = half.orientation.upright(lying)
     height, width = upright.shape[:2]
     canvas = np.zeros((-height % STRIDE + height, -width % STRIDE + width, 3), np.uint8)
