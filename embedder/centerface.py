@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from embedder.detector import SIDE, Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.detector import SIDE, Faces, Floats, OneLook, Pixels, to_canvas, to_faces
 from embedder.device import CPU, Device
 from embedder.session import Session
 
 CELL = 4  # pixels of the image to one of the heat map
 
 
-class CenterFace:
+class CenterFace(OneLook):
     """A Detector. Its landmarks are the closer ones, and hold to 60 degrees of rotation."""
 
     def __init__(self, path: Path, side: int = SIDE, *, device: Device = CPU) -> None:

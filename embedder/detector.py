@@ -1,5 +1,6 @@
 """Finds the faces of an image."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -25,12 +26,42 @@ class Faces(NamedTuple):
     landmarks: Floats  # (n, 5, 2): x and y of eye, eye, nose, corner and corner of the mouth, left first
     scores: Floats  # (n,), in [0, 1]
 
+    def doubled(self, times: int) -> "Faces":
+        """The same in an image whose sides were doubled so often, or halved if it is negative."""
+        scale = np.float32(2.0**times)
+        # A pixel becomes a square of them, and has its centre there in the middle.
+        return Faces(self.boxes * scale, self.landmarks * scale + (scale - 1) / 2, self.scores)
+
 
 class Detector(Protocol):
     """What every detector of this package can do."""
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
         """The faces of (rows, columns, 3) RGB pixels that score `min_score` or more, largest box first."""
+
+    # Pixels of a face's longer side, of which `confirm` sees all there is.
+    close: float
+
+    def seek(self, pixels: Pixels, min_score: float) -> Faces:
+        """The first half of that, for which a longer side of SIDE pixels will do: what may be a face."""
+
+    def confirm(self, pixels: Pixels, sought: Faces, min_score: float) -> Faces:
+        """The second half: what is one. `sought` is in these pixels, which may be finer than the others."""
+
+
+class OneLook(ABC):
+    """A Detector that needs no second half."""
+
+    close = 0.0
+
+    @abstractmethod
+    def find(self, pixels: Pixels, min_score: float) -> Faces: ...
+
+    def seek(self, pixels: Pixels, min_score: float) -> Faces:
+        return self.find(pixels, min_score)
+
+    def confirm(self, pixels: Pixels, sought: Faces, min_score: float) -> Faces:
+        return sought
 
 
 class Canvas(NamedTuple):

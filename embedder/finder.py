@@ -1,10 +1,11 @@
 """Finds the faces of an image and cuts them out: what a single thread does of an analysis."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from embedder.aligner import Aligner
-from embedder.detector import LEAST, Detector, Faces, Pixels
+from embedder.detector import LEAST, SIDE, Detector, Faces, Pixels
 from embedder.images import Image, decode
 from embedder.pose import Pose, to_pose
 from embedder.quality import Quality, to_quality
@@ -50,16 +51,16 @@ class Finder:
 
         Qualities need what is cut out for the recogniser. Raises ImageUnreadable and ImageTooLarge.
         """
-        image = decode(data, self._max_pixels)
-        faces, steps = self._faces(image, search)
+        image, faces, steps = self._faces(data, search, stages)
         faces = chosen(faces, search)
-        points = faces.landmarks
+        here = faces.doubled(-image.halvings)  # in its pixels
+        points = here.landmarks
         if self._aligner and len(points) and any(stage.by_points for stage in stages):
             points, seconds = timed(self._aligner.points, image.pixels, points)
             steps.append(Step(ALIGNER, seconds))
         cuts = {}
         for stage in stages if len(faces.scores) else []:
-            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, faces, points))
+            cuts[stage.name] = Cut(*timed(stage.cut, image.pixels, here, points))
         turned: list[Pose | None] = []
         if poses and len(faces.landmarks):
             turned, seconds = timed(_poses, image, faces)
@@ -70,12 +71,30 @@ class Finder:
             steps.append(Step(QUALITY, seconds))
         return Found(image.width, image.height, faces, turned, good, cuts, steps)
 
-    def _faces(self, image: Image, search: Search) -> tuple[Faces, list[Step]]:
+    def _faces(
+        self, data: bytes, search: Search, stages: Sequence[Stage[Any]]
+    ) -> tuple[Image, Faces, list[Step]]:
+        """The image, with as many pixels as are of use, and its faces in pixels of the file."""
         if search.whole_image:
-            return whole(image.pixels), []
+            image = decode(data, self._max_pixels)
+            return image, whole(image.width, image.height), []
         least = self._min_score if search.min_score is None else max(LEAST, search.min_score)
-        faces, seconds = timed(self._detector.find, image.pixels, least)
-        return faces, [Step(DETECTOR, seconds)]
+        image = decode(data, self._max_pixels, SIDE)
+        sought, seeking = timed(self._detector.seek, image.pixels, least)
+        if times := min(image.halvings, self._too_small(sought, stages)):
+            image = decode(data, self._max_pixels, max(image.width, image.height) >> image.halvings - times)
+            sought = sought.doubled(times)
+        faces, confirming = timed(self._detector.confirm, image.pixels, sought, least)
+        return image, faces.doubled(image.halvings), [Step(DETECTOR, seeking + confirming)]
+
+    def _too_small(self, faces: Faces, stages: Sequence[Stage[Any]]) -> int:
+        """How often the smallest of the faces must be doubled for nobody to miss any of its pixels.
+
+        The box of a face is about as large as its chips: on 194 faces, 0.9 to 1.3 times those of `open`.
+        """
+        close = max([self._detector.close, *(stage.chip_size for stage in stages)])
+        smallest = float(faces.boxes[:, 2:].max(1, initial=1).min(initial=close))
+        return math.ceil(max(0.0, math.log2(close / smallest))) if smallest else 0
 
 
 def _qualities(image: Image, faces: Faces, chips: list[Pixels]) -> list[Quality]:

@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from embedder import gifs, icons, jpegs, pngs, tiffs, webps
+from embedder.halving import halvings
 from embedder.orientation import Orientation, Pixels
 from serving.faults import ImageTooLarge, ImageUnreadable
 
@@ -27,40 +28,50 @@ class Image(NamedTuple):
 
     # (rows, columns, 3) RGB; a view that no pixel was moved for, see Orientation.
     pixels: Pixels
-
-    @property
-    def width(self) -> int:
-        return int(self.pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self.pixels.shape[0])
+    width: int
+    height: int
+    halvings: int = 0  # how often the pixels are halved: then there are fewer than width and height say
 
 
-def decode(data: bytes, max_pixels: int) -> Image:
+def decode(data: bytes, max_pixels: int, least: int | None = None) -> Image:
     """Reads a JPEG, PNG, WebP, BMP, GIF (first frame), TIFF (first page) or ICO (largest); drops alpha.
 
+    If its longer side may have as few pixels as `least` it is halved, where that saves time.
     Raises ImageUnreadable, and ImageTooLarge, before decoding, if there are more than `max_pixels`.
     """
     if not data:
         raise ImageUnreadable("the image is empty")
     try:
-        return Image(_upright(data, max_pixels))
+        return _upright(data, max_pixels, least)
     except (ImageUnreadable, ImageTooLarge):
         raise
     except Exception as error:  # decoders raise almost anything at bytes that are not what they claim
         raise ImageUnreadable("the image cannot be decoded: it is damaged or cut off") from error
 
 
-def _upright(data: bytes, max_pixels: int) -> Pixels:
+def _upright(data: bytes, max_pixels: int, least: int | None) -> Image:
     if data.startswith(jpegs.BEGINNING):
         jpegs.check(data)
         with suppress(jpegs.Unusual):
-            _check([jpegs.size(data)], max_pixels)
-            return _orientation(partial(jpegs.exif, data)).upright(jpegs.pixels(data))
+            size = jpegs.size(data)
+            _check([size], max_pixels)
+            times = _halvings(data, size, least) if least else 0
+            lying = jpegs.pixels(data, times)
+            return _image(lying, size, _orientation(partial(jpegs.exif, data)), times)
     file = _opened(data, max_pixels)
     file.load()
-    return _orientation(partial(_exif, file)).upright(_rgb(file))
+    lying = _rgb(file)
+    return _image(lying, lying.shape[1::-1], _orientation(partial(_exif, file)))
+
+
+def _image(lying: Pixels, size: tuple[int, ...], orientation: Orientation, halvings: int = 0) -> Image:
+    width, height = size[::-1] if orientation.swapped else size
+    return Image(orientation.upright(lying), width, height, halvings)
+
+
+def _halvings(data: bytes, size: tuple[int, int], least: int) -> int:
+    times = min(halvings(max(size), least), jpegs.MOST_HALVINGS)
+    return times if times and jpegs.is_quicker_halved(data) else 0
 
 
 def _opened(data: bytes, max_pixels: int) -> Pillow.Image:

@@ -160,8 +160,9 @@ class Pipeline:
         """Returns once every part has run: the first run of a network takes its time."""
         for image in (np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE * 3 // 4, 3), np.uint8)):
             await asyncio.to_thread(self._detector.find, image, self.pack.detection.min_score)
+        face = whole(SIDE, SIDE)
         for stage in _present(self._recogniser, self._age, self._gender, self._mask):
-            chips = stage.cut(image, whole(image), whole(image).landmarks)
+            chips = stage.cut(image, face, face.landmarks)
             for size in stage.batches:
                 await stage.answer(size * chips)
 

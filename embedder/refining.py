@@ -32,6 +32,8 @@ CORNERS = np.array([[0, 0], [REGION, 0], [0, REGION], [REGION, REGION]], np.floa
 class Refined:
     """A Detector. The boxes are YuNet's, the landmarks CenterFace's, and the score is the lower of both."""
 
+    close = REGION / MARGIN
+
     def __init__(
         self, yunet: Path, centerface: Path, sides: Sequence[int] = SIDES, *, device: Device = CPU
     ) -> None:
@@ -42,14 +44,19 @@ class Refined:
         self._placer.look(np.zeros((1, 3, REGION, REGION), np.float32), 1.0)
 
     def find(self, pixels: Pixels, min_score: float) -> Faces:
+        return self.confirm(pixels, self.seek(pixels, min_score), min_score)
+
+    def seek(self, pixels: Pixels, min_score: float) -> Faces:
         found = separate(_joined(self._found(pixels, min_score)))
         surest = np.sort(np.argsort(-found.scores)[:MOST])  # and still the largest box first
-        found = Faces(*(each[surest] for each in found))
+        return Faces(*(each[surest] for each in found))
+
+    def confirm(self, pixels: Pixels, sought: Faces, min_score: float) -> Faces:
         looks = [
-            self._look(pixels, Faces(*(each[start : start + BATCH] for each in found)), min_score)
-            for start in range(0, len(found.scores), BATCH)
+            self._look(pixels, Faces(*(each[start : start + BATCH] for each in sought)), min_score)
+            for start in range(0, len(sought.scores), BATCH)
         ]
-        return _joined(looks) if looks else found
+        return _joined(looks) if looks else sought
 
     def _found(self, pixels: Pixels, min_score: float) -> list[Faces]:
         largest, *others = self._finders

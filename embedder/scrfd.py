@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from embedder.detector import Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.detector import Faces, Floats, OneLook, Pixels, to_canvas, to_faces
 from embedder.device import CPU, Device
 from embedder.session import Session
 
@@ -17,7 +17,7 @@ GUESSES = 2  # of each cell
 MEAN, DEVIATION = 127.5, 128.0  # of each colour
 
 
-class SCRFD:
+class SCRFD(OneLook):
     """A Detector. Its landmarks lie as ArcFace's networks learnt to expect them."""
 
     def __init__(self, path: Path, *, device: Device = CPU) -> None:

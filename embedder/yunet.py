@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedder.detector import SIDE, Canvas, Faces, Floats, Pixels, to_canvas, to_faces
+from embedder.detector import SIDE, Canvas, Faces, Floats, OneLook, Pixels, to_canvas, to_faces
 from embedder.device import CPU, Device
 from embedder.session import Session
 
@@ -14,7 +14,7 @@ KINDS = ("cls", "obj", "bbox", "kps")
 OUTPUTS = [f"{kind}_{cell}" for kind in KINDS for cell in CELLS]
 
 
-class YuNet:
+class YuNet(OneLook):
     """A Detector, several times faster than CenterFace; its landmarks are looser."""
 
     def __init__(self, path: Path, side: int = SIDE, *, device: Device = CPU) -> None:

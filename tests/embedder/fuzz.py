@@ -25,6 +25,7 @@ from tests.embedder.damage import damaged, sound
 
 ROOT = Path(__file__).parents[2]
 MAX_PIXELS = 1_000_000
+HALVED = 16  # pixels of the longer side that will do: JPEGs are decoded halved, too
 SECONDS = 20  # for a file, on a machine that has other work too
 MEMORY = 150 << 10  # KiB that files may take on top of what a process takes that has read good ones
 SPACE = 8 << 30  # bytes of addresses
@@ -79,6 +80,7 @@ def work(way: str, begin: int, end: int, progress: int) -> None:
         data = damaged(way, seed)
         signal.setitimer(signal.ITIMER_REAL, SECONDS)  # then SIGALRM ends the process
         try:
+            decode(data, MAX_PIXELS, HALVED)
             pixels = decode(data, MAX_PIXELS).pixels
         except (ImageUnreadable, ImageTooLarge) as fault:
             refused += 1

@@ -15,6 +15,7 @@ from embedder.alignment import align
 from embedder.networks import Networks, load
 from embedder.pack import read_pack
 from embedder.pool import Pool
+from embedder.refining import Refined
 from mien.v1 import embedder_pb2 as pb
 from mien.v1 import face_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
@@ -206,17 +207,19 @@ async def test_when_every_place_is_taken_a_call_is_refused_at_once(
 
 
 async def test_whose_caller_has_gone_is_not_computed(
-    serving: Serving, loaded: Networks, portrait: Image.Image
+    serving: Serving, loaded: Networks, networks: dict[str, Path], portrait: Image.Image
 ) -> None:
     looked = []
 
-    class Watched:
-        def find(self, *asked: Any) -> Any:
+    class Watched(Refined):
+        def seek(self, *asked: Any) -> Any:
             looked.append(asked)
-            return loaded.detector.find(*asked)
+            return super().seek(*asked)
 
     pool, go = Pool(threads=1, waiting=3, metrics=unread()), threading.Event()
-    async with serving(pool, loaded._replace(detector=Watched())) as stub:
+    async with serving(
+        pool, loaded._replace(detector=Watched(networks["yunet"], networks["centerface"]))
+    ) as stub:
         busy = asyncio.create_task(pool.run(go.wait, 5))
         request = pb.AnalyzeRequest(image=saved(portrait))
         with pytest.raises(grpc.aio.AioRpcError, match="DEADLINE"):
