@@ -1,9 +1,9 @@
 """How long it takes from a file to what the detector sees, and to an answer: python -m bench.decoding
 
 The limits are libjpeg-turbo, decoding all pixels, with one step that averages squares of whole pixels, as the
-least that a detector needs if all of it is decoded; and for an answer libjpeg-turbo and each network alone, on what an analysis gives
-them: all else is ours, the points that faces are aligned by as well. The peers do the same as their users do.
-All of it is measured in turns; ratios are medians over rounds.
+least that a detector needs of them; and for an answer libjpeg-turbo, decoding all pixels, and each network
+alone, on what an analysis gives them: all else is ours, the points that faces are aligned by as well. The
+peers do the same as their users do. All of it is measured in turns; ratios are medians over rounds.
 """
 
 import asyncio

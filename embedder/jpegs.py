@@ -43,7 +43,8 @@ def size(data: bytes) -> tuple[int, int]:
 def pixels(data: bytes, halvings: int = 0) -> Pixels:
     """(rows, columns, 3) RGB, as they lie in the file. Raises Unusual.
 
-    Halved so often, at most MOST_HALVINGS: the decoder averages squares of pixels, as it were, and has less to do.
+    Halved so often, at most MOST_HALVINGS: the decoder averages squares of pixels, as it were, which is less
+    work.
     """
     width, height = (halved(side, halvings) for side in size(data))
     try:
