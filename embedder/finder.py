@@ -13,6 +13,11 @@ from embedder.search import Search, chosen, whole
 from embedder.stage import Stage
 from embedder.steps import ALIGNER, DETECTOR, POSE, QUALITY, RECOGNISER, Step, timed
 
+# Pixels of a face's box, in those of its chips: the box is 0.9 to 1.3 times a chip of `open`, on 194 faces.
+# Embeddings of so few agree with those of all pixels by a cosine of 0.9992 in the mean, those of twice as many
+# by 0.9996: so much comes of the landmarks.
+ENOUGH = 0.8
+
 
 class Cut(NamedTuple):
     """The chips of an image's faces for one stage."""
@@ -88,11 +93,8 @@ class Finder:
         return image, faces.doubled(image.halvings), [Step(DETECTOR, seeking + confirming)]
 
     def _too_small(self, faces: Faces, stages: Sequence[Stage[Any]]) -> int:
-        """How often the smallest of the faces must be doubled for nobody to miss any of its pixels.
-
-        The box of a face is about as large as its chips: on 194 faces, 0.9 to 1.3 times those of `open`.
-        """
-        close = max([self._detector.close, *(stage.chip_size for stage in stages)])
+        """How often the smallest of the faces must be doubled to have enough pixels for what looks at it."""
+        close = max([self._detector.close, *(ENOUGH * stage.chip_size for stage in stages)])
         smallest = float(faces.boxes[:, 2:].max(1, initial=1).min(initial=close))
         return math.ceil(max(0.0, math.log2(close / smallest))) if smallest else 0
 
