@@ -14,7 +14,7 @@ from embedder.stage import Stage
 from embedder.steps import ALIGNER, DETECTOR, POSE, QUALITY, RECOGNISER, Step, timed
 
 # Pixels of a face's box, in those of its chips: the box is 0.9 to 1.3 times a chip of `open`, on 194 faces.
-# Embeddings of so few agree with those of all pixels by a cosine of 0.9992 in the mean, those of twice as many
+# Embeddings of so few agree with those of all pixels by a cosine of 0.9992 in the mean, of twice as many
 # by 0.9996: so much comes of the landmarks.
 ENOUGH = 0.8
 
