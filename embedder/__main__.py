@@ -10,6 +10,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from embedder.device import CPU, DeviceUnusable, choose
+from embedder.door import Door
 from embedder.fetching.cache import default_cache
 from embedder.fetching.progress import Logged
 from embedder.fetching.web import FetchError
@@ -65,7 +66,7 @@ async def run(settings: Settings, pack: Pack, networks: Networks) -> None:
         await serve(
             settings.listen,
             lambda server: add_EmbedderServiceServicer_to_server(Embedder(pipeline, calls), server),
-            interceptors=[Calls(calls), Refusals(calls)],
+            interceptors=[Calls(calls), Refusals(calls), Door(pool)],
             max_request=settings.max_request,
             background=[pipeline.work() for _ in range(threads)],
             ready=pipeline.warm_up(),

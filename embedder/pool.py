@@ -15,6 +15,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def refusal() -> Overloaded:
+    return Overloaded("every worker is busy and the queue is full: try again with backoff")
+
+
 class Pool:
     """`threads` calls run at a time, `waiting` more wait for their turn."""
 
@@ -30,14 +34,19 @@ class Pool:
         """Whether no more than one call runs or waits."""
         return self._calls <= 1
 
+    @property
+    def full(self) -> bool:
+        """Whether a call would be refused."""
+        return self._calls >= self._most
+
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `call` returns or raises. Raises Overloaded at once if there is no place to wait.
 
         If the caller is cancelled, a call that still waits is not made, and its place is free.
         """
         with self._counted:
-            if self._calls >= self._most:
-                raise Overloaded("every worker is busy and the queue is full: try again with backoff")
+            if self.full:
+                raise refusal()
             self._calls += 1
         self._metrics.image_came()
         future = self._executor.submit(self._do, time.monotonic(), partial(call, *args, **kwargs))

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from embedder.centerface import CenterFace
 from embedder.detector import Detector
+from embedder.door import Door
 from embedder.fetching.cache import default_cache
 from embedder.metrics import Metrics
 from embedder.networks import Networks, load
@@ -100,14 +101,17 @@ def serving(pack: Pack, loaded: Networks) -> Serving:
         max_pixels: int = 4_000_000,
     ) -> AsyncIterator[EmbedderServiceStub]:
         metrics, calls = unread(), CallMetrics(CollectorRegistry())
-        pipeline = Pipeline(pack, networks, pool or Pool(2, 8, metrics), metrics, max_pixels)
-        server = grpc.aio.server(interceptors=[Refusals(calls)])
+        pool = pool or Pool(2, 8, metrics)
+        pipeline = Pipeline(pack, networks, pool, metrics, max_pixels)
+        server = grpc.aio.server(interceptors=[Refusals(calls), Door(pool)])
         add_EmbedderServiceServicer_to_server(Embedder(pipeline, calls), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         worker = asyncio.create_task(pipeline.work())
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield EmbedderServiceStub(channel)
+            stub = EmbedderServiceStub(channel)
+            stub.channel = channel  # for calls that no stub makes
+            yield stub
         await server.stop(0)
         worker.cancel()
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from embedder.alignment import align
+from embedder.door import ANALYZE
 from embedder.networks import Networks, load
 from embedder.pack import read_pack
 from embedder.pool import Pool
@@ -200,6 +201,9 @@ async def test_when_every_place_is_taken_a_call_is_refused_at_once(
         await asyncio.sleep(0)
         request = pb.AnalyzeRequest(image=saved(portrait))
         code, reason, _ = await refusal(stub.Analyze(request, timeout=1))
+        assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ERROR_REASON_OVERLOADED")
+        unsent = stub.channel.stream_unary(ANALYZE, pb.AnalyzeRequest.SerializeToString)  # type: ignore[attr-defined]
+        code, reason, _ = await refusal(unsent(timeout=5))  # before the photograph has arrived
         assert (code, reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "ERROR_REASON_OVERLOADED")
         go.set()
         await busy
