@@ -118,7 +118,7 @@ async def test_a_small_face_is_cut_out_of_all_the_pixels_of_a_large_photograph(
 ) -> None:
     with Image.open(photograph("obama")) as file:
         large = Image.new("RGB", (4000, 3000), "gray")
-        large.paste(file.resize((728, 910)), (1503, 1201))
+        large.paste(file.resize((364, 455)), (1503, 1201))
     data = saved(large, quality=92)
     async with serving(max_pixels=50_000_000) as stub:
         (face,) = (await stub.Analyze(pb.AnalyzeRequest(image=data, outputs=ALL))).faces
