@@ -40,6 +40,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES) --exclude "*_pb2*"
 	$(BIN)/buf lint mien/descriptor.pb#format=binpb
 	$(BIN)/python tests/breaking.py
 

@@ -41,7 +41,7 @@ class Follower:
                     await self._follow(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError, Fault) as error:
                 log.warning("lost the change feed (%s); connecting again", type(error).__name__)
-                await asyncio.sleep(random.uniform(*_BACK_OFF))  # noqa: S311
+                await asyncio.sleep(random.uniform(*_BACK_OFF))  # noqa: S311 # nosec B311 # a pause
 
     async def _follow(self, connection: Connection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")  # before the first reading, so nothing falls between
