@@ -1,10 +1,25 @@
--- Mends answers of the transcoder: the HTTP status a service asks for, headers that are gRPC's alone, and
--- errors as {"message": ..., "code": ...} without empty details.
+-- Mends answers of the transcoder: the HTTP status a service asks for, headers that are gRPC's alone, those that
+-- tell browsers what not to do, and errors as {"message": ..., "code": ...} without empty details.
 
 -- A deadline passes here and in the service at once, and either may tell of it first, each in its own words.
 local TOO_LATE = '"The request took too long and was given up; try again."'
 
 local GRPC_ALONE = {"grpc-status", "grpc-message", "grpc-accept-encoding", "grpc-encoding", "grpc-status-details-bin"}
+
+-- Unless the service has said another: answers hold faces, and are no pages.
+local PRECAUTIONS = {
+  ["cache-control"] = "no-store",
+  ["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'",
+  ["referrer-policy"] = "no-referrer",
+  ["x-content-type-options"] = "nosniff",
+  ["x-frame-options"] = "DENY",
+}
+
+-- Whether the client came by TLS, with a certificate that somebody vouches for: browsers may then insist on it.
+local function is_vouched_for(handle)
+  local tls = handle:connection():ssl()
+  return tls ~= nil and string.find(tls:subjectLocalCertificate(), "mien self-made", 1, true) == nil
+end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
@@ -19,6 +34,14 @@ function envoy_on_response(handle)
   end
   for _, name in ipairs(GRPC_ALONE) do
     headers:remove(name)
+  end
+  for name, value in pairs(PRECAUTIONS) do
+    if headers:get(name) == nil then
+      headers:add(name, value)
+    end
+  end
+  if is_vouched_for(handle) then
+    headers:add("strict-transport-security", "max-age=31536000")
   end
   local status = headers:get(":status")
   if tonumber(status) < 400 or content_type ~= "application/json" then

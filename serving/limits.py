@@ -3,6 +3,8 @@
 MAX_REQUEST = 10 << 20  # bytes; MIEN_MAX_REQUEST_BYTES sets another
 MAX_FILE = 5 << 20  # bytes of one image in CompreFace's REST; MIEN_MAX_FILE_BYTES sets another
 
+SMALL_BODY = 1 << 20  # bytes of a body without images or embeddings; Envoy refuses more
+
 
 def largest_body(max_request: int) -> int:
     """The bytes of a body that Envoy takes: base64 in JSON makes a third more of an image."""

@@ -11,7 +11,8 @@ from mien.cli.plainly import plainly
 app = typer.Typer(
     help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
     epilog="Read from the environment: DATABASE_URL (a Postgres of yours), MIEN_CACHE (the folder that keeps"
-    " networks), MIEN_INDEX_URL (the package index they come from), MIEN_MAX_REQUEST_BYTES.",
+    " networks), MIEN_INDEX_URL (the package index they come from), MIEN_MAX_REQUEST_BYTES, MIEN_MAX_RATE,"
+    " MIEN_TLS_CERTIFICATE, MIEN_TLS_KEY, MIEN_TLS_NAMES, MIEN_CORS_ORIGINS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -51,18 +52,42 @@ def _options(
 @app.command()
 @plainly
 def up(
-    port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port of REST, gRPC and gRPC-Web without TLS; 0 takes a free one.")
+    ] = 8000,
     data: Data = None,
     embedders: Annotated[int, typer.Option(min=1, max=64, help="How many embedders.")] = 1,
     classifiers: Annotated[int, typer.Option(min=1, max=64, help="How many classifiers.")] = 1,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on with TLS; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    tls_port: Annotated[
+        int | None, typer.Option(help="Port of the same with TLS; by default 443 above --port: 8443.")
+    ] = None,
+    plain_for_all: Annotated[
+        bool,
+        typer.Option(
+            "--plain-for-all",
+            help="Let other machines in without TLS too: all may read then what crosses the network.",
+        ),
+    ] = False,
 ) -> None:
     """Run the whole mesh on this machine: Postgres, embedders, classifiers, Envoy. Ctrl-C stops it.
 
-    What dies is started again. With DATABASE_URL set, that Postgres is used and none is started.
+    Other machines get in with TLS alone, and if --host says so. What dies is started again. With
+    DATABASE_URL set, that Postgres is used and none is started.
     """
     from mien.cli.running import run_mesh
 
-    run_mesh(port, data, embedders, classifiers)
+    run_mesh(
+        data=data,
+        embedders=embedders,
+        classifiers=classifiers,
+        port=port,
+        plain_for_all=plain_for_all,
+        host=host,
+        tls_port=tls_port,
+    )
 
 
 @app.command()
@@ -92,18 +117,33 @@ def demo(
 def gateway(
     classifiers: Annotated[str, typer.Option(help="Where classifiers are: HOST:PORT, several with commas.")],
     embedders: Annotated[str, typer.Option(help="Where embedders are: HOST:PORT, several with commas.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on, with TLS and without.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web without TLS.")] = 8000,
+    tls_port: Annotated[int, typer.Option(help="Port of the same with TLS.")] = 8443,
+    internal_host: Annotated[
+        str, typer.Option(help="Address where classifiers reach embedders; not for the public.")
+    ] = "127.0.0.1",
     internal_port: Annotated[int, typer.Option(help="Port where classifiers reach embedders.")] = 8001,
     admin_port: Annotated[int, typer.Option(help="Port of Envoy's own pages, on loopback alone.")] = 9901,
+    data: Data = None,
 ) -> None:
     """Run Envoy alone, with the configuration of the mesh: what a container of it runs.
 
-    A HOST may stand for several replicas: every address that its name has is used.
+    A HOST may stand for several replicas: every address that its name has is used. The certificate of TLS,
+    unless one is given, is made and kept in the folder of the data.
     """
     from mien.cli.running import run_gateway
+    from mien.launcher.gateway import Address
 
-    run_gateway(classifiers, embedders, host, port, internal_port, admin_port)
+    run_gateway(
+        classifiers=classifiers,
+        embedders=embedders,
+        public=Address(host, port),
+        secure=Address(host, tls_port),
+        internal=Address(internal_host, internal_port),
+        admin_port=admin_port,
+        data=data,
+    )
 
 
 @services.command("create")

@@ -36,6 +36,11 @@ class Folder:
         return self.path / "envoy.json"
 
     @property
+    def tls(self) -> Path:
+        """The folder of the certificate that is made here."""
+        return self.path / "tls"
+
+    @property
     def pack(self) -> str | None:
         """The model pack that was chosen for this mesh: its name, or the path of its file."""
         try:

@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from mien.launcher.certificate import Certificate
 from serving.limits import MAX_REQUEST, largest_body, largest_message
 
 
@@ -32,44 +35,89 @@ class Address(NamedTuple):
 class Places(NamedTuple):
     """Where Envoy listens, and whom it calls."""
 
-    public: Address
+    public: Address  # without TLS
+    secure: Address  # with TLS
     internal: Address
     admin: Address
     classifiers: Sequence[Address]
     embedders: Sequence[Address]
 
 
-def configuration(places: Places, max_request: int = MAX_REQUEST) -> dict[str, Any]:
-    """Envoy's bootstrap, for requests of `max_request` bytes."""
+@dataclass(frozen=True)
+class Terms:
+    """What the public is granted."""
+
+    max_request: int = MAX_REQUEST  # bytes
+    rate: int = 1000  # requests a second of one client address, and twice as many at once
+    origins: Sequence[str] = ()  # whose pages may read answers, beside those of CompreFace's paths
+
+
+DEFAULT = Terms()
+
+
+def configuration(places: Places, terms: Terms, certificate: Path) -> dict[str, Any]:
+    """Envoy's bootstrap; `certificate` is the file that `write` puts beside it."""
     source = _source()
     config: dict[str, Any] = yaml.safe_load((source / "envoy.yaml").read_text())
     config["admin"]["address"] = _socket(places.admin)
     static = config["static_resources"]
     for listener in static["listeners"]:
         listener["address"] = _socket(
-            {"public": places.public, "internal": places.internal}[listener["name"]]
+            {"public": places.public, "secure": places.secure, "internal": places.internal}[listener["name"]]
         )
     for cluster in static["clusters"]:
         hosts = {"classifier": places.classifiers, "embedder": places.embedders}[cluster["name"]]
         endpoints = [{"endpoint": {"address": _socket(host)}} for host in hosts]
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
-        cluster["per_connection_buffer_limit_bytes"] = largest_message(max_request)
-    for http in _connection_managers(static["listeners"]):
-        for each in http["http_filters"]:
-            match each["name"].rpartition(".")[2]:
-                case "lua":
-                    each["typed_config"]["default_source_code"] = {
-                        "inline_string": (source / "answers.lua").read_text()
-                    }
-                case "grpc_json_transcoder":
-                    each["typed_config"]["proto_descriptor"] = str(files("mien") / "descriptor.pb")
-                    each["typed_config"]["max_request_body_size"] = largest_body(max_request)
-                    each["typed_config"]["max_response_body_size"] = largest_message(max_request)
+        cluster["per_connection_buffer_limit_bytes"] = largest_message(terms.max_request)
+    for kind, each in _typed(config):
+        match kind:
+            case "FixedHeapConfig":
+                # Room for a few dozen of the largest requests, each copied on its way.
+                each["max_heap_size_bytes"] = max(
+                    each["max_heap_size_bytes"], 48 * largest_message(terms.max_request)
+                )
+            case "DownstreamConnectionsConfig":
+                most = each["max_active_downstream_connections"]
+                each["max_active_downstream_connections"] = min(most, _files() * 3 // 4)
+            case "DownstreamTlsContext":
+                (secret,) = each["common_tls_context"]["tls_certificate_sds_secret_configs"]
+                secret["sds_config"]["path_config_source"]["path"] = str(certificate)
+            case "Lua":
+                each["default_source_code"] = {"inline_string": (source / "answers.lua").read_text()}
+            case "CorsPolicy":
+                if not each["allow_origin_string_match"]:
+                    each["allow_origin_string_match"] = [{"exact": origin} for origin in terms.origins]
+            case "LocalRateLimit":
+                bucket = each["descriptors"][0]["token_bucket"]
+                bucket |= {"max_tokens": 2 * terms.rate, "tokens_per_fill": terms.rate}
+            case "GrpcJsonTranscoder":
+                each["proto_descriptor"] = str(files("mien") / "descriptor.pb")
+                each["max_response_body_size"] = largest_message(terms.max_request)
+                each["max_request_body_size"] = largest_body(terms.max_request)
+            case "Buffer":
+                each["max_request_bytes"] = largest_body(terms.max_request)
     return config
 
 
-def write(places: Places, path: Path, max_request: int = MAX_REQUEST) -> None:
-    path.write_text(json.dumps(configuration(places, max_request), indent=1))
+def write(places: Places, certificate: Certificate, path: Path, terms: Terms = DEFAULT) -> None:
+    """Writes the bootstrap, and beside it where the certificate is."""
+    beside = path.with_name(f"{path.stem}-tls.json")
+    secret = {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+        "name": "edge",
+        "tls_certificate": {
+            "certificate_chain": {"filename": str(certificate.chain)},
+            "private_key": {"filename": str(certificate.key)},
+        },
+    }
+    beside.write_text(json.dumps({"resources": [secret]}, indent=1))
+    path.write_text(json.dumps(configuration(places, terms, beside), indent=1))
+
+
+def open_many_files() -> None:
+    """Lets this process and its children open as many files, and so connections, as the system grants."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_files(), _files()))
 
 
 def command(config: Path) -> list[str]:
@@ -93,10 +141,17 @@ def _socket(address: Address) -> dict[str, Any]:
     return {"socket_address": {"address": address.host, "port_value": address.port}}
 
 
-def _connection_managers(listeners: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        each["typed_config"]
-        for listener in listeners
-        for chain in listener["filter_chains"]
-        for each in chain["filters"]
-    ]
+def _files() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+def _typed(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts of a configuration that name their type, each with the last word of it."""
+    if isinstance(part, dict):
+        if "@type" in part:
+            yield part["@type"].rpartition(".")[2], part
+        for inner in part.values():
+            yield from _typed(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _typed(inner)

@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ import psycopg
 from classifier.memory import budget
 from embedder.pack import DEFAULT
 from mien.launcher import gateway
+from mien.launcher.certificate import Certificate, CertificateError, self_made
 from mien.launcher.folder import Folder
-from mien.launcher.gateway import Address, Places
+from mien.launcher.gateway import Address, Places, Terms
 from mien.launcher.postgres import Postgres
 from mien.launcher.process import Process, Say
-from serving.limits import MAX_REQUEST
 from serving.probe import is_serving
 from store.migrations import migrate
 
@@ -27,6 +27,7 @@ LOCAL = "127.0.0.1"
 STARTING = 120.0  # seconds until every process must be ready
 DRAINING = 3.0  # seconds that requests in flight may take once the mesh is told to stop
 LEAVING = 1.0  # seconds that Envoy may take to end after that
+DAY = 86400.0  # seconds until the certificate is looked at again
 STOPPING = 3.0  # seconds that the services may take to end, and Postgres after them; 10 in all
 
 
@@ -39,12 +40,17 @@ class Plan:
     """What to run, and where."""
 
     folder: Folder
-    port: int  # of REST and gRPC; 0 takes a free one
+    port: int  # of REST and gRPC without TLS; 0 takes a free one
     embedders: int = 1
     classifiers: int = 1
     database_url: str | None = None  # None: a Postgres of our own
-    max_request: int = MAX_REQUEST  # bytes
     pack: str = DEFAULT  # the model pack: a name, or the path of a file
+    terms: Terms = gateway.DEFAULT
+    plain_host: str = LOCAL  # where it listens without TLS
+    host: str = LOCAL  # where it listens with TLS
+    tls_port: int | None = None  # of the same with TLS; None: 443 above, or a free one beside a free one
+    certificate: Certificate | None = None  # None: one of our own
+    names: Sequence[str] = ()  # that our own is for, beside this machine's
 
 
 class Mesh:
@@ -55,9 +61,12 @@ class Mesh:
         self._say = say
         services = [*self._named("embedder"), *self._named("classifier")]
         names = ["postgres", "internal", "admin", *services]
-        free, *ports = free_ports(1 + len(names) + len(services))
+        free, free_too, *ports = free_ports(2 + len(names) + len(services))
         self.port = plan.port or free
-        require_free(self.port)
+        above = plan.port + 443 if 0 < plan.port < 65536 - 443 else 0
+        self.tls_port = (above if plan.tls_port is None else plan.tls_port) or free_too
+        require_free(plan.plain_host, self.port, "--port")
+        require_free(plan.host, self.tls_port, "--tls-port")
         self._ports = dict(zip(names, ports[: len(names)], strict=True))
         self._metrics = {
             name: f"{LOCAL}:{port}" for name, port in zip(services, ports[len(names) :], strict=True)
@@ -88,18 +97,29 @@ class Mesh:
 
     async def _run(self, ready: Callable[[str], None]) -> None:
         url = await self._database()
+        certificate = await asyncio.to_thread(self._certificate)
         state = {
             "port": self.port,
             "database_url": url,
-            "ports": self._ports | {"envoy": self.port},
+            "ports": self._ports | {"envoy": self.port, "secure": self.tls_port},
             "metrics": {name: f"http://{address}/metrics" for name, address in self._metrics.items()}
             | {"envoy": f"http://{self._address('admin')}/stats/prometheus"},
         }
         with self._plan.folder.running(state):
-            self._start_services(url)
+            self._start_services(url, certificate)
             await self._serving()
+            self._say("mien", f"with TLS: https://{self._plan.host}:{self.tls_port}")
+            self._say("mien", f"SHA-256 of its certificate: {certificate.fingerprint}")
             ready(f"http://{LOCAL}:{self.port}")
-            await asyncio.Event().wait()  # until cancelled
+            while True:  # until cancelled
+                await asyncio.sleep(DAY)
+                try:
+                    await asyncio.to_thread(self._certificate)  # Envoy reads a new one by itself
+                except CertificateError as error:
+                    self._say("mien", str(error))
+
+    def _certificate(self) -> Certificate:
+        return self._plan.certificate or self_made(self._plan.folder.tls, self._plan.names)
 
     async def _database(self) -> str:
         url = self._plan.database_url
@@ -125,7 +145,7 @@ class Mesh:
                     self._say("mien", f"applied {name}")
                 return
 
-    def _start_services(self, url: str) -> None:
+    def _start_services(self, url: str, certificate: Certificate) -> None:
         threads = max(1, len(os.sched_getaffinity(0)) // self._plan.embedders)
         # One for each embedder, in turn, where several are named: "cuda:0,cuda:1".
         devices = os.environ["EMBEDDER_DEVICE"].split(",") if "EMBEDDER_DEVICE" in os.environ else []
@@ -145,13 +165,14 @@ class Mesh:
             listen = {"CLASSIFIER_LISTEN": self._address(name), "CLASSIFIER_METRICS": self._metrics[name]}
             self._start(self._python(name, "classifier", {**listen, **work}))
         places = Places(
-            public=Address(LOCAL, self.port),
+            public=Address(self._plan.plain_host, self.port),
+            secure=Address(self._plan.host, self.tls_port),
             internal=Address(LOCAL, self._ports["internal"]),
             admin=Address(LOCAL, self._ports["admin"]),
             classifiers=[Address(LOCAL, self._ports[name]) for name in self._named("classifier")],
             embedders=[Address(LOCAL, self._ports[name]) for name in self._named("embedder")],
         )
-        gateway.write(places, self._plan.folder.gateway, self._plan.max_request)
+        gateway.write(places, certificate, self._plan.folder.gateway, self._plan.terms)
         self._start(Process("envoy", gateway.command(self._plan.folder.gateway), self._say))
 
     async def _serving(self) -> None:
@@ -224,13 +245,13 @@ def free_ports(count: int) -> list[int]:
         return [int(listener.getsockname()[1]) for listener in listeners]
 
 
-def require_free(port: int) -> None:
+def require_free(host: str, port: int, option: str) -> None:
     """Raises MeshError if something listens there: two servers on one port would share its calls."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((LOCAL, port))
+            listener.bind((host, port))
         except OSError as error:
             raise MeshError(
-                f"port {port} cannot be used: {error.strerror}; name another with --port"
+                f"port {port} cannot be used: {error.strerror}; name another with {option}"
             ) from None

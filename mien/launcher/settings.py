@@ -21,3 +21,20 @@ class Settings:
         "the largest request, in bytes; set it alike for every process of the mesh",
         MAX_REQUEST,
     )
+    tls_certificate: str | None = setting(
+        "MIEN_TLS_CERTIFICATE", "PEM file of the certificate and its chain; one is made if unset", None
+    )
+    tls_key: str | None = setting(
+        "MIEN_TLS_KEY", "PEM file of the certificate's key, without a password", None
+    )
+    tls_names: str = setting(
+        "MIEN_TLS_NAMES", "names and addresses, with commas, that the certificate that is made is for too", ""
+    )
+    rate: int = setting(
+        "MIEN_MAX_RATE", "requests a second that one client address may send, twice as many at once", 1000
+    )
+    origins: str = setting(
+        "MIEN_CORS_ORIGINS",
+        "origins, with commas, whose pages may call more than CompreFace's API: https://example.org",
+        "",
+    )

@@ -14,13 +14,16 @@ from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from mien.launcher import gateway
-from mien.launcher.gateway import Address, Places
+from mien.launcher.certificate import Certificate, self_made
+from mien.launcher.gateway import Address, Places, Terms
 from mien.launcher.mesh import free_ports
 from mien.rest.v1 import compreface_pb2, compreface_pb2_grpc
 from mien.v1 import embedder_pb2, embedder_pb2_grpc
 from serving.probe import is_serving
 
 LOCAL = "127.0.0.1"
+FRIEND = "https://friend.example"  # whose pages may call more than CompreFace's API
+RATE = 100  # requests a second
 
 
 class Classifier(compreface_pb2_grpc.CompreFaceServiceServicer):
@@ -71,6 +74,9 @@ class Embedder(embedder_pb2_grpc.EmbedderServiceServicer):
 class Edge:
     port: int
     internal: str
+    secure: str
+    certificate: Certificate
+    admin: int
     classifier: Classifier = field(default_factory=Classifier)
     embedder: Embedder = field(default_factory=Embedder)
 
@@ -85,8 +91,11 @@ class Edge:
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    public, internal, classifier, embedder, admin = (Address(LOCAL, port) for port in free_ports(5))
-    edge = Edge(public.port, str(internal))
+    ports = (Address(LOCAL, port) for port in free_ports(6))
+    public, secure, internal, classifier, embedder, admin = ports
+    folder = tmp_path_factory.mktemp("envoy")
+    certificate = self_made(folder)
+    edge = Edge(public.port, str(internal), str(secure), certificate, admin.port)
     servers = [
         _serve(
             classifier,
@@ -96,9 +105,10 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
             embedder, lambda to: embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(edge.embedder, to)
         ),
     ]
-    config = tmp_path_factory.mktemp("envoy") / "envoy.json"
-    gateway.write(Places(public, internal, admin, [classifier], [embedder]), config)
-    with running(config):
+    places = Places(public, secure, internal, admin, [classifier], [embedder])
+    terms = Terms(rate=RATE, origins=[FRIEND])
+    gateway.write(places, certificate, folder / "envoy.json", terms)
+    with running(folder / "envoy.json"):
         for address in (str(public), str(internal)):
             await_serving(address)
         yield edge

@@ -11,7 +11,8 @@ import yaml
 from google.api import annotations_pb2
 
 from mien.launcher import gateway
-from mien.launcher.gateway import Address, Places
+from mien.launcher.certificate import self_made
+from mien.launcher.gateway import DEFAULT, Address, Places, Terms
 from mien.rest.v1 import compreface_pb2
 from serving.limits import MAX_REQUEST, largest_body, largest_message
 
@@ -19,6 +20,7 @@ ENVOY = Path(__file__).parents[2] / "envoy"
 
 LAUNCHER = Places(
     public=Address("127.0.0.1", 8000),
+    secure=Address("127.0.0.1", 8443),
     internal=Address("127.0.0.1", 8001),
     admin=Address("127.0.0.1", 9901),
     classifiers=[Address("127.0.0.1", 50052), Address("127.0.0.1", 50053)],
@@ -26,10 +28,15 @@ LAUNCHER = Places(
 )
 COMPOSE = LAUNCHER._replace(
     public=Address("0.0.0.0", 8000),
+    secure=Address("0.0.0.0", 8443),
     internal=Address("0.0.0.0", 8001),
     classifiers=[Address("classifier", 50052)],
     embedders=[Address("embedder", 50051)],
 )
+
+
+def configuration(places: Places, terms: Terms = DEFAULT) -> dict[str, Any]:
+    return gateway.configuration(places, terms, Path("certificate.json"))
 
 
 def validated(config: Path) -> "subprocess.CompletedProcess[str]":
@@ -39,14 +46,14 @@ def validated(config: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("places", [LAUNCHER, COMPOSE], ids=["mien up", "compose"])
 def test_envoy_takes_the_configuration(places: Places, tmp_path: Path) -> None:
-    gateway.write(places, tmp_path / "envoy.json")
+    gateway.write(places, self_made(tmp_path), tmp_path / "envoy.json")
     judged = validated(tmp_path / "envoy.json")
     assert judged.returncode == 0, judged.stderr
     assert "deprecated" not in judged.stderr
 
 
 def test_envoy_does_not_take_just_anything(tmp_path: Path) -> None:
-    config = gateway.configuration(LAUNCHER)
+    config = configuration(LAUNCHER)
     config["static_resources"]["clusters"][0]["lb_polcy"] = "LEAST_REQUEST"
     (tmp_path / "envoy.json").write_text(json.dumps(config))
     assert validated(tmp_path / "envoy.json").returncode != 0
@@ -54,7 +61,7 @@ def test_envoy_does_not_take_just_anything(tmp_path: Path) -> None:
 
 def test_as_it_stands_it_is_composes() -> None:
     told = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
-    placed = gateway.configuration(COMPOSE)
+    placed = configuration(COMPOSE)
     assert told["admin"] == placed["admin"]
     for each in ("listeners", "clusters"):
         for written, put in zip(
@@ -65,11 +72,11 @@ def test_as_it_stands_it_is_composes() -> None:
 
 
 def test_no_path_of_a_container_is_left() -> None:
-    assert "/etc/mien" not in json.dumps(gateway.configuration(LAUNCHER))
+    assert "/etc/mien" not in json.dumps(configuration(LAUNCHER))
 
 
 def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind() -> None:
-    config = json.dumps(gateway.configuration(LAUNCHER, max_request=100 << 20))
+    config = json.dumps(configuration(LAUNCHER, Terms(max_request=100 << 20)))
     assert '"max_request_body_size": 146800640' in config
     assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 2
     as_it_stands = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
@@ -78,7 +85,7 @@ def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind
 
 
 def test_a_wrong_method_is_told_of_at_every_path_of_compreface_and_nowhere_else() -> None:
-    (known,) = re.findall(r'"regex": "(/api.*?)"}', json.dumps(gateway.configuration(LAUNCHER)))
+    (known,) = set(re.findall(r'"regex": "(/api[^"]*docs[^"]*)"}', json.dumps(configuration(LAUNCHER))))
     expression = re.compile(json.loads(f'"{known}"'))
     paths = {
         getattr(rule, rule.WhichOneof("pattern"))
@@ -94,7 +101,7 @@ def test_a_wrong_method_is_told_of_at_every_path_of_compreface_and_nowhere_else(
 
 
 def test_every_endpoint_is_listed() -> None:
-    clusters = gateway.configuration(LAUNCHER)["static_resources"]["clusters"]
+    clusters = configuration(LAUNCHER)["static_resources"]["clusters"]
     ports = {
         cluster["name"]: [
             endpoint["endpoint"]["address"]["socket_address"]["port_value"]
@@ -106,13 +113,13 @@ def test_every_endpoint_is_listed() -> None:
 
 
 def test_nothing_is_logged_of_a_request() -> None:
-    assert "access_log" not in json.dumps(gateway.configuration(LAUNCHER))
+    assert "access_log" not in json.dumps(configuration(LAUNCHER))
 
 
 def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
     """They keep no state. A classifier may have written before its answer was lost."""
     unsent = {"connect-failure", "refused-stream"}
-    for listener in gateway.configuration(LAUNCHER)["static_resources"]["listeners"]:
+    for listener in configuration(LAUNCHER)["static_resources"]["listeners"]:
         for route in routes(listener):
             again = set(route["route"]["retry_policy"]["retry_on"].split(","))
             if route["route"]["cluster"] == "classifier":
@@ -122,12 +129,14 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
 
 
 def test_a_stream_has_no_time_limit_but_its_caller_s() -> None:
-    public, _ = gateway.configuration(LAUNCHER)["static_resources"]["listeners"]
-    streams, others = routes(public)
-    assert streams["match"] == {"path": "/mien.v1.GalleryService/AddFaces"}
-    assert streams["route"]["timeout"] == "0s"
-    assert streams["route"]["max_stream_duration"] == {"grpc_timeout_header_max": "0s"}  # 0: as it asks
-    assert others["match"] == {"prefix": "/"}
+    for listener in configuration(LAUNCHER)["static_resources"]["listeners"][:2]:
+        streams, *others = routes(listener)
+        assert streams["match"] == {"path": "/mien.v1.GalleryService/AddFaces"}
+        assert streams["route"]["timeout"] == "0s"
+        assert streams["route"]["max_stream_duration"] == {"grpc_timeout_header_max": "0s"}  # 0: as it asks
+        for other in others:
+            assert other["route"]["timeout"] == "60s"
+            assert other["route"]["max_stream_duration"]["max_stream_duration"] == "120s"
 
 
 def routes(listener: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from mien.launcher import gateway
+from mien.launcher.certificate import self_made
 from mien.launcher.gateway import Address, Places
 from mien.launcher.mesh import free_ports
 from mien.rest.v1 import compreface_pb2
 from mien.rest.v1.compreface_pb2_grpc import CompreFaceServiceStub
 from mien.v1 import embedder_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
-from tests.gateway.conftest import LOCAL, Edge, running
+from tests.gateway.conftest import FRIEND, LOCAL, Edge, running
 
 SUBJECTS = "/api/v1/recognition/subjects"
 METHOD = "/mien.rest.v1.CompreFaceService/AddSubject"
@@ -123,7 +124,7 @@ def test_browsers_call_by_grpc_web(edge: Edge) -> None:
     answer = httpx.post(
         edge.url + METHOD,
         content=b"\0" + struct.pack(">I", len(message)) + message,
-        headers={"content-type": "application/grpc-web+proto", "x-grpc-web": "1", "origin": "https://a.org"},
+        headers={"content-type": "application/grpc-web+proto", "x-grpc-web": "1", "origin": FRIEND},
     )
     assert answer.status_code == 200
     length = struct.unpack(">I", answer.content[1:5])[0]
@@ -167,8 +168,9 @@ def test_a_call_that_takes_too_long_is_ended(edge: Edge) -> None:
 
 
 def test_without_a_classifier_callers_are_told_to_try_again(tmp_path: Path) -> None:
-    public, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(4))
-    gateway.write(Places(public, internal, admin, [nowhere], [nowhere]), tmp_path / "envoy.json")
+    public, secure, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(5))
+    places = Places(public, secure, internal, admin, [nowhere], [nowhere])
+    gateway.write(places, self_made(tmp_path), tmp_path / "envoy.json")
     with running(tmp_path / "envoy.json"):
         deadline = time.monotonic() + 20
         while True:
