@@ -24,12 +24,12 @@ COPY classifier classifier
 RUN /opt/mien/bin/python -m pip install --no-cache-dir --no-deps .
 
 FROM ${BASE}
-# The cache holds the model packs: a volume there keeps them over restarts.
+# The cache holds the model packs, the other folder Envoy's certificate: volumes there keep them over restarts.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin mien \
-    && install --directory --owner=mien /var/cache/mien
+    && install --directory --owner=mien /var/cache/mien /var/lib/mien
 COPY --from=build /opt/mien /opt/mien
 ENV PATH=/opt/mien/bin:$PATH MIEN_CACHE=/var/cache/mien PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1
 USER 10001
 VOLUME /var/cache/mien
-EXPOSE 8000
+EXPOSE 8000 8443
 CMD ["mien", "--help"]

@@ -65,8 +65,8 @@ class Mesh:
         self.port = plan.port or free
         above = plan.port + 443 if 0 < plan.port < 65536 - 443 else 0
         self.tls_port = (above if plan.tls_port is None else plan.tls_port) or free_too
-        require_free(plan.plain_host, self.port, "--port")
-        require_free(plan.host, self.tls_port, "--tls-port")
+        require_free(self.port, plan.plain_host)
+        require_free(self.tls_port, plan.host, "--tls-port")
         self._ports = dict(zip(names, ports[: len(names)], strict=True))
         self._metrics = {
             name: f"{LOCAL}:{port}" for name, port in zip(services, ports[len(names) :], strict=True)
@@ -245,7 +245,7 @@ def free_ports(count: int) -> list[int]:
         return [int(listener.getsockname()[1]) for listener in listeners]
 
 
-def require_free(host: str, port: int, option: str) -> None:
+def require_free(port: int, host: str = LOCAL, option: str = "--port") -> None:
     """Raises MeshError if something listens there: two servers on one port would share its calls."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
