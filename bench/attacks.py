@@ -5,9 +5,11 @@ so that their own work takes no time of those that are measured beside them.
 """
 
 import asyncio
+import errno
 import json
 import os
 import resource
+import socket
 import sys
 import time
 from collections import Counter
@@ -34,6 +36,7 @@ from bench.frames import (
 
 SOURCE = "127.0.0.2"
 GIB = 1 << 30
+LINE = 125e6  # bytes a second that all of them send at most: a gigabit
 RECOGNIZE = "/api/v1/recognition/recognize"
 _PIECE = bytes(1 << 16)
 
@@ -44,7 +47,8 @@ class Attack:
     def __init__(self, address: str, seconds: float) -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
-        self._end = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._end = self._began + seconds
         self.counted: Counter[str] = Counter()
 
     async def slow_headers(self) -> None:
@@ -74,10 +78,18 @@ class Attack:
 
     async def connections(self) -> None:
         """10,000 connections that say nothing."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(10_000):
-                group.create_task(self._hold())
-                await asyncio.sleep(0.0002)
+        silent = [socket.socket() for _ in range(10_000)]
+        for each in silent:
+            each.bind((SOURCE, 0))
+            each.setblocking(False)
+            each.connect_ex((self._host, self._port))
+        await asyncio.sleep(self._end - time.monotonic())
+        for each in silent:
+            there = each.connect_ex((self._host, self._port)) in (0, errno.EISCONN)
+            self.counted["opened" if there else "not answered"] += 1
+            with suppress(OSError):  # nothing to read, as it should be
+                self.counted["ended by the server"] += there and each.recv(1) == b""
+            each.close()
 
     async def header_flood(self) -> None:
         """Thousands of headers, and headers of HTTP/2 that go on and on."""
@@ -165,16 +177,10 @@ class Attack:
                     writer.write(piece)
                     self.counted["bytes"] += len(piece)
                     await writer.drain()
-                    await asyncio.sleep(0 if piece else 0.05)
+                    due = self._began + self.counted["bytes"] / LINE
+                    await asyncio.sleep(max(0.0, due - time.monotonic()) if piece else 0.05)
             finally:
                 listening.cancel()
-
-        await self._meet(act)
-
-    async def _hold(self) -> None:
-        async def act(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-            await reader.read(1)
-            self.counted["ended by the server"] += 1
 
         await self._meet(act)
 

@@ -17,7 +17,7 @@ local PRECAUTIONS = {
 
 -- Whether the client came by TLS, with a certificate that somebody vouches for: browsers may then insist on it.
 local function is_vouched_for(handle)
-  local tls = handle:connection():ssl()
+  local tls = handle:streamInfo():downstreamSslConnection()
   return tls ~= nil and string.find(tls:subjectLocalCertificate(), "mien self-made", 1, true) == nil
 end
 

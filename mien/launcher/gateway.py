@@ -124,8 +124,9 @@ def command(config: Path) -> list[str]:
     """Runs Envoy in the foreground."""
     return [
         *[str(files("envoy") / "_bin" / "envoy"), "--config-path", str(config)],
-        # One worker per core, up to what a mesh on one machine can use.
-        *["--concurrency", str(min(4, len(os.sched_getaffinity(0))))],
+        # A worker for every other core, up to what a mesh on one machine can use: whatever comes in, the
+        # services keep the rest.
+        *["--concurrency", str(min(4, max(1, len(os.sched_getaffinity(0)) // 2)))],
         # Hot restart shares memory by number, and other Envoys of the machine have numbers too.
         *["--disable-hot-restart", "--log-level", "warning", "--log-format", 'level=%l logger=%n event="%v"'],
     ]
