@@ -100,7 +100,7 @@ def find(value: object, kind: str) -> Iterator[dict[str, object]]:
             yield from find(inner, kind)
 
 
-@pytest.mark.parametrize("service", ["embedder", "classifier", "store"])
+@pytest.mark.parametrize("service", ["embedder", "classifier", "store", "mien.launcher"])
 def test_each_setting_is_documented(service: str) -> None:
     documented = (ROOT / "docs/settings.md").read_text()
     for field in fields(importlib.import_module(f"{service}.settings").Settings):

@@ -48,7 +48,7 @@ class Terms:
     """What the public is granted."""
 
     max_request: int = MAX_REQUEST  # bytes
-    rate: int = 1000  # requests a second of one client address, and twice as many at once
+    rate: int | None = None  # requests a second of one client address, twice as many at once; None: by cores
     origins: Sequence[str] = ()  # whose pages may read answers, beside those of CompreFace's paths
 
 
@@ -83,14 +83,19 @@ def configuration(places: Places, terms: Terms, certificate: Path) -> dict[str, 
             case "DownstreamTlsContext":
                 (secret,) = each["common_tls_context"]["tls_certificate_sds_secret_configs"]
                 secret["sds_config"]["path_config_source"]["path"] = str(certificate)
+            case "HttpConnectionManager":
+                for route in each["route_config"]["virtual_hosts"][0]["routes"]:
+                    if "direct_response" in route:  # to what says itself that it is too large
+                        (length,) = route["match"]["headers"]
+                        length["range_match"]["start"] = largest_body(terms.max_request) + 1
             case "Lua":
                 each["default_source_code"] = {"inline_string": (source / "answers.lua").read_text()}
             case "CorsPolicy":
                 if not each["allow_origin_string_match"]:
                     each["allow_origin_string_match"] = [{"exact": origin} for origin in terms.origins]
             case "LocalRateLimit":
-                bucket = each["descriptors"][0]["token_bucket"]
-                bucket |= {"max_tokens": 2 * terms.rate, "tokens_per_fill": terms.rate}
+                rate = terms.rate or 250 * _cores()
+                each["descriptors"][0]["token_bucket"] |= {"max_tokens": 2 * rate, "tokens_per_fill": rate}
             case "GrpcJsonTranscoder":
                 each["proto_descriptor"] = str(files("mien") / "descriptor.pb")
                 each["max_response_body_size"] = largest_message(terms.max_request)
@@ -126,7 +131,7 @@ def command(config: Path) -> list[str]:
         *[str(files("envoy") / "_bin" / "envoy"), "--config-path", str(config)],
         # A worker for every other core, up to what a mesh on one machine can use: whatever comes in, the
         # services keep the rest.
-        *["--concurrency", str(min(4, max(1, len(os.sched_getaffinity(0)) // 2)))],
+        *["--concurrency", str(min(4, max(1, _cores() // 2)))],
         # Hot restart shares memory by number, and other Envoys of the machine have numbers too.
         *["--disable-hot-restart", "--log-level", "warning", "--log-format", 'level=%l logger=%n event="%v"'],
     ]
@@ -140,6 +145,10 @@ def _source() -> Traversable:
 
 def _socket(address: Address) -> dict[str, Any]:
     return {"socket_address": {"address": address.host, "port_value": address.port}}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _files() -> int:

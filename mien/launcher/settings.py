@@ -30,8 +30,10 @@ class Settings:
     tls_names: str = setting(
         "MIEN_TLS_NAMES", "names and addresses, with commas, that the certificate that is made is for too", ""
     )
-    rate: int = setting(
-        "MIEN_MAX_RATE", "requests a second that one client address may send, twice as many at once", 1000
+    rate: int | None = setting(
+        "MIEN_MAX_RATE",
+        "requests a second that one client address may send, twice as many at once; 250 for each core if unset",
+        None,
     )
     origins: str = setting(
         "MIEN_CORS_ORIGINS",

@@ -77,7 +77,10 @@ def test_no_path_of_a_container_is_left() -> None:
 
 def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind() -> None:
     config = json.dumps(configuration(LAUNCHER, Terms(max_request=100 << 20)))
-    assert '"max_request_body_size": 146800640' in config
+    for what in ("max_request_body_size", "max_request_bytes"):
+        assert f'"{what}": 146800640' in config
+    assert '"start": 146800641' in config
+    assert '"max_heap_size_bytes": 7147094016' in config
     assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 2
     as_it_stands = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
     assert str(largest_body(MAX_REQUEST)) in json.dumps(as_it_stands)
@@ -120,7 +123,7 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
     """They keep no state. A classifier may have written before its answer was lost."""
     unsent = {"connect-failure", "refused-stream"}
     for listener in configuration(LAUNCHER)["static_resources"]["listeners"]:
-        for route in routes(listener):
+        for route in (each for each in routes(listener) if "route" in each):
             again = set(route["route"]["retry_policy"]["retry_on"].split(","))
             if route["route"]["cluster"] == "classifier":
                 assert again == unsent
@@ -130,7 +133,8 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
 
 def test_a_stream_has_no_time_limit_but_its_caller_s() -> None:
     for listener in configuration(LAUNCHER)["static_resources"]["listeners"][:2]:
-        streams, *others = routes(listener)
+        too_large, streams, *others = routes(listener)
+        assert too_large["direct_response"] == {"status": 413}
         assert streams["match"] == {"path": "/mien.v1.GalleryService/AddFaces"}
         assert streams["route"]["timeout"] == "0s"
         assert streams["route"]["max_stream_duration"] == {"grpc_timeout_header_max": "0s"}  # 0: as it asks
