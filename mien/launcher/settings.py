@@ -32,7 +32,7 @@ class Settings:
     )
     rate: int | None = setting(
         "MIEN_MAX_RATE",
-        "requests a second that one client address may send, twice as many at once; 250 for each core if unset",
+        "requests a second that one client address may send, twice as many at once; by cores if unset",
         None,
     )
     origins: str = setting(
