@@ -35,6 +35,7 @@ _FORESEEN = {
     "CommandError",
     "FetchError",
     "FolderError",
+    "KeyTermsError",
     "MeshError",
     "MigrationError",
     "PackError",
