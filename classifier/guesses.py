@@ -9,8 +9,8 @@ from serving.faults import ApiKeyGuessed
 from serving.guard import Context
 
 HEADER = "x-mien-address"  # Envoy's word for who called it; what a caller says of itself Envoy replaces
-AT_ONCE = 30  # keys that open nothing
-A_SECOND = 0.5  # more of them
+AT_ONCE = 60  # keys that open nothing
+A_SECOND = 1.0  # more of them
 REMEMBERED = 10_000  # addresses
 _NETWORK = 64  # bits of an IPv6 address: the rest is its owner's to choose
 
