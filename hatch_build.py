@@ -13,6 +13,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # Envoy renders the detail of an error as JSON only if the descriptor set has its type.
 DETAILS = "google/rpc/error_details.proto"
 
+INSIDE = {"EmbedderService"}  # which nobody can call from outside
+
 
 def compile_protos(root: Path) -> None:
     """Writes stubs and their types beside mien/v1/__init__.py, and mien/descriptor.pb for Envoy."""
@@ -46,11 +48,37 @@ def _folder_of(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+def check_rules(root: Path) -> None:
+    """Ends with a sentence if an RPC that can be called from outside does not say who may call it."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    every = descriptor_pb2.FileDescriptorSet.FromString((root / "mien/descriptor.pb").read_bytes())
+    pool = descriptor_pool.DescriptorPool()
+    for file in every.file:
+        pool.Add(file)
+    options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
+    access, scope = (pool.FindExtensionByName(f"mien.v1.{name}") for name in ("access", "scope"))
+    anybody = pool.FindEnumTypeByName("mien.v1.Access").values_by_name["ACCESS_ANYBODY"].number
+    for file in every.file:
+        for service in file.service:
+            if not file.package.startswith("mien.") or service.name in INSIDE:
+                continue
+            for method in service.method:
+                rule = options.FromString(method.options.SerializeToString()).Extensions
+                if not rule[access] or (rule[access] != anybody and not rule[scope]):
+                    raise SystemExit(
+                        f"{file.package}.{service.name}.{method.name} does not say who may call it: give it"
+                        " an access and, unless that is ACCESS_ANYBODY, a scope (proto/mien/v1/access.proto)"
+                    )
+
+
 class CompileProtos(BuildHookInterface):
     def initialize(self, version: str, build_data: dict) -> None:
         if self.target_name == "wheel":
             compile_protos(Path(self.root))
+            check_rules(Path(self.root))
 
 
 if __name__ == "__main__":
     compile_protos(Path(__file__).parent)
+    check_rules(Path(__file__).parent)

@@ -7,13 +7,15 @@ import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from classifier.adding import Adding
+from classifier.allowances import Allowances
 from classifier.analysis import Analyses
 from classifier.batches import Batches
 from classifier.enrolment import Enrolment
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
 from classifier.hashes import Hashes
-from classifier.keys import Keys
+from classifier.keyring import Keyring
+from classifier.keys import Keys, most_faces
 from classifier.memory import budget
 from classifier.metrics import Holdings, lag
 from classifier.recognition import Recognition
@@ -50,19 +52,21 @@ async def main(settings: Settings) -> None:
         Database(settings.database_url) as database,
         grpc.aio.insecure_channel(settings.embedder, [*SOON, *sizes(settings.max_request)]) as channel,
     ):
-        analyses, store = Analyses(channel, settings.max_request), GalleryStore(database)
-        additions = Additions(database)
+        keyring, allowances = Keyring(database), Allowances(database)
+        keys = Keys(keyring, allowances, settings.max_staleness)
+        analyses = Analyses(channel, settings.max_request, keys.spend_image)
+        store, additions = GalleryStore(database), Additions(database)
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
-        hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness)
-        recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
+        hashes = Hashes(galleries)
+        recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions, most_faces)
         verification = Verification(analyses, store)
         ProcessCollector(registry=registry)
         registry.register(Holdings(galleries, hashes))
         metrics = CallMetrics(registry)
-        adding = Adding(enrolment, Batches(additions), metrics)
+        adding = Adding(enrolment, Batches(additions), metrics, keys.still)
         limits = Limits(settings.max_file, settings.max_request)
         compreface = CompreFace(Parts(analyses, recognition, verification, enrolment, store, keys, limits))
 
@@ -83,7 +87,10 @@ async def main(settings: Settings) -> None:
                     keys,
                 ],
                 max_request=settings.max_request,
-                background=[Follower(database, galleries.catch_up).run(), hashes.run()],
+                background=[
+                    Follower(database, galleries.catch_up, keyring.wake).run(),
+                    *(hashes.run(), keyring.run(), allowances.run()),
+                ],
                 ready=database.migrated(),
             )
 

@@ -1,7 +1,7 @@
 """The `AddFaces` stream: faces come in, and are answered as soon as they are committed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from uuid import UUID
 
@@ -24,10 +24,19 @@ COME_AGAIN = 1.0  # seconds after which a stream that was refused may try
 
 
 class Adding:
-    def __init__(self, enrolment: Enrolment, batches: Batches, metrics: CallMetrics) -> None:
+    """`still` is asked before each face whether its call may go on: it raises a Fault if not."""
+
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        batches: Batches,
+        metrics: CallMetrics,
+        still: Callable[[], Awaitable[None]],
+    ) -> None:
         self._enrolment = enrolment
         self._batches = batches
         self._metrics = metrics
+        self._still = still
         self._streams = 0
 
     async def answers(
@@ -39,6 +48,7 @@ class Adding:
 
             async def answer(request: pb.AddFacesRequest) -> pb.AddFacesResponse:
                 try:
+                    await self._still()
                     face = await self._face(gallery_id, request, images)
                     if isinstance(face, NewFace):
                         face = await self._batches.add(gallery_id, face, line)

@@ -1,6 +1,6 @@
 """Asks an embedder what faces an image shows, and checks what it answers."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
@@ -48,10 +48,19 @@ class Analysis(NamedTuple):
 
 
 class Analyses:
-    """Calls the embedders through one channel; who is behind it balances them."""
+    """Calls the embedders through one channel; who is behind it balances them.
 
-    def __init__(self, channel: grpc.aio.Channel, max_bytes: int) -> None:
+    `spend` is told of each image that is about to be sent, and raises a Fault if it may not be.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        max_bytes: int,
+        spend: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._max_bytes = max_bytes
+        self._spend = spend
         self._embedder: EmbedderServiceAsyncStub = EmbedderServiceStub(channel)
 
     def check_size(self, image: bytes) -> None:
@@ -66,10 +75,12 @@ class Analyses:
     async def analyze(self, image: bytes, wanted: Wanted) -> Analysis:
         """The faces of an image file.
 
-        Raises ImageUnreadable, ImageTooLarge, Overloaded and what else the embedder refuses, and
-        EmbedderUnavailable if none answers.
+        Raises ImageUnreadable, ImageTooLarge, QuotaExceeded, Overloaded and what else the embedder refuses,
+        and EmbedderUnavailable if none answers.
         """
         self.check_size(image)
+        if self._spend:
+            await self._spend()
         request = pb.AnalyzeRequest(
             image=image,
             min_score=wanted.min_score,

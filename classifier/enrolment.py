@@ -1,7 +1,7 @@
 """Makes faces to be enrolled: of images, and of embeddings that callers have."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -14,17 +14,25 @@ from store.additions import Added, Additions, Key, NewFace
 
 
 class Enrolment:
-    def __init__(self, analyses: Analyses, additions: Additions) -> None:
+    """`most_faces` says how many faces the gallery may have with the one of the call in progress."""
+
+    def __init__(
+        self,
+        analyses: Analyses,
+        additions: Additions,
+        most_faces: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._analyses = analyses
         self._additions = additions
         self._served = Served(analyses)
+        self._most_faces = most_faces
 
     async def add_face(
         self, gallery_id: UUID, image: bytes, subject: str, wanted: Wanted, key: str | None = None
     ) -> Added:
         """Enrols the one face of an image file under a subject.
 
-        Raises what `photographed` does, ModelMismatch and the faults of the store.
+        Raises what `photographed` does, ModelMismatch, GalleryFull and the faults of the store.
         """
         face = await self.photographed(gallery_id, image, subject, wanted, key)
         return face if isinstance(face, Added) else await self._additions.add(gallery_id, face)
@@ -48,7 +56,7 @@ class Enrolment:
                 "the image shows more than one face; crop it to the one that is meant", faces=2
             )
         embedding = analysis.faces[0].embedding.astype("<f4").tobytes()
-        return NewFace(subject, embedding, analysis.model.name, image, known_by)
+        return NewFace(subject, embedding, analysis.model.name, image, known_by, self._most_faces())
 
     async def embedded(
         self, embedding: Sequence[float], model: str, image: bytes, subject: str, key: str | None
@@ -69,7 +77,9 @@ class Enrolment:
         unit = unit_row("embedding", sent, served.dimension)
         # Not the unit vector: another machine may bring it to norm 1 with other last digits.
         known_by = _key(key, subject, image, model.encode(), sent.tobytes())
-        return NewFace(subject, unit.astype("<f4").tobytes(), model, image or None, known_by)
+        return NewFace(
+            subject, unit.astype("<f4").tobytes(), model, image or None, known_by, self._most_faces()
+        )
 
 
 def _key(text: str | None, subject: str, *content: bytes) -> Key | None:

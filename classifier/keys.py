@@ -1,126 +1,135 @@
-"""Who is calling: the API key of a call becomes the service it opens."""
+"""Who is calling: the API key of a call becomes the service it opens, for what it may do."""
 
-import math
-import re
-import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.duration_pb2 import Duration
 
-from mien.v1 import access_pb2
-from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown, Overloaded, StoreUnavailable
+from classifier.allowances import Allowances
+from classifier.guesses import Guesses, address_of
+from classifier.keyring import Keyring
+from classifier.rules import Rule, rule_for
+from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyScope, ApiKeyUnknown, Fault
 from serving.guard import Context, ServerInterceptor, guarded
-from store.database import Database
-from store.patience import soon
-from store.services import Service, ServiceType, find_service, hash_of
+from store.callers import Caller
+from store.keys import FORM, hash_of
 
 HEADER = "x-api-key"
-REMEMBERED = 10_000  # keys
-LIFETIME = 1.0  # seconds a key is believed without asking Postgres: a revoked key opens no longer than that,
-# or, while Postgres is away, than the staleness that the call and the settings both allow.
-
-# The service type whose key opens an RPC, as the contract says of it; None: no key is needed.
-TYPES: Mapping[int, ServiceType | None] = {
-    access_pb2.ACCESS_ANYBODY: None,
-    access_pb2.ACCESS_RECOGNITION: "recognition",
-    access_pb2.ACCESS_DETECTION: "detection",
-    access_pb2.ACCESS_VERIFICATION: "verification",
-}
 HEALTH = "/grpc.health.v1.Health/"  # open to anybody
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_caller: ContextVar[Service] = ContextVar("caller")
+
+class _LetIn(NamedTuple):
+    caller: Caller
+    rule: Rule
 
 
-def caller() -> Service:
-    """The service whose key the call in progress carries."""
-    return _caller.get()
+_call: ContextVar[_LetIn] = ContextVar("call")
 
 
 def gallery() -> UUID:
     """The gallery that the call in progress may read and write. Its service is one that recognises."""
-    gallery_id = caller().gallery_id
+    gallery_id = _call.get().caller.gallery_id
     assert gallery_id, "only a recognition service gets here"
     return gallery_id
 
 
-@cache
-def needed_for(method: str) -> ServiceType | None:
-    """What type of key opens the RPC of a path such as "/mien.v1.GalleryService/AddFace"; None: none."""
-    rpc = descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))
-    return TYPES[rpc.GetOptions().Extensions[access_pb2.access]]  # one without a rule stays shut
+def most_faces() -> int | None:
+    """How many faces the gallery may have for the call in progress to add another; None: any number."""
+    return _call.get().caller.limits.max_faces
 
 
 class Keys(ServerInterceptor):
-    """Lets a call in if its key opens a service of the type it needs.
+    """Lets a call in if its key opens a service of the type it needs, for what it wants, and has not used up
+    what it may.
 
-    `max_staleness` is how long, in seconds, a key that did is believed while Postgres is away.
+    `max_staleness` is how long, in seconds, a key is believed while Postgres is away, by calls that allow it.
     """
 
-    def __init__(self, database: Database, max_staleness: float = 0.0) -> None:
-        self._database = database
+    def __init__(self, keyring: Keyring, allowances: Allowances, max_staleness: float = 0.0) -> None:
+        self._keyring = keyring
+        self._allowances = allowances
         self._max_staleness = max_staleness
-        self._known: OrderedDict[bytes, tuple[float, Service]] = OrderedDict()
+        self._guesses = Guesses()
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
         handler = await continuation(details)
         if handler is None or details.method.startswith(HEALTH):
             return handler
-        needed = needed_for(details.method)
-        if needed is None:
+        rule = rule_for(details.method)
+        if rule is None:
             return handler
-        return guarded(handler, lambda context, request: self._let_in(context, needed, _allowed(request)))
+        return guarded(handler, lambda context, request: self._guard(context, rule, _allowed(request)))
 
-    async def opened(
-        self, key: str | bytes | None, needed: ServiceType, max_staleness: float = 0.0
-    ) -> Service:
-        """The service of this type that the key opens, or did so many seconds ago if Postgres is away.
+    async def let_in(
+        self, key: str | bytes | None, rule: Rule, address: str, max_staleness: float = 0.0
+    ) -> Caller:
+        """Who holds the key, if a call of this rule may be made with it now, and counts it.
 
-        Raises ApiKeyMissing, ApiKeyMalformed, ApiKeyUnknown, StoreUnavailable.
+        Raises ApiKeyMissing, ApiKeyMalformed, ApiKeyUnknown, ApiKeyGuessed, ApiKeyScope, RateExceeded,
+        QuotaExceeded, StoreUnavailable, Overloaded.
         """
         if not key:
             raise ApiKeyMissing(f"send the service's API key as {HEADER}")
-        if not isinstance(key, str) or not _UUID.fullmatch(key):
-            raise ApiKeyMalformed("an API key is a UUID, as `mien services create` printed it")
-        service = await self._find(hash_of(key), min(max_staleness, self._max_staleness))
-        if service is None or service.type != needed:
-            raise ApiKeyUnknown(f"no {needed} service has this API key", service_type=needed)
-        return service
+        if not isinstance(key, str) or not FORM.fullmatch(key):
+            raise ApiKeyMalformed("an API key is a UUID, as `mien keys create` printed it")
+        caller = await self._found(hash_of(key), rule, address, min(max_staleness, self._max_staleness))
+        _check_scope(caller, rule)
+        await self._allowances.spend_request(caller)
+        return caller
+
+    async def still(self) -> None:
+        """Whether the key of the call in progress opens what it did: for those that last.
+
+        Raises ApiKeyUnknown, ApiKeyScope, StoreUnavailable, Overloaded.
+        """
+        caller, rule = _call.get()
+        now = await self._keyring.find(caller.key_hash, rule.type)
+        if now is None:
+            raise _unknown(rule)
+        _check_scope(now, rule)
+
+    async def spend_image(self) -> None:
+        """Counts an image of the call in progress. Raises QuotaExceeded, StoreUnavailable."""
+        await self._allowances.spend_image(_call.get().caller)
 
     @asynccontextmanager
-    async def _let_in(
-        self, context: Context, needed: ServiceType, max_staleness: float
-    ) -> AsyncIterator[None]:
+    async def _guard(self, context: Context, rule: Rule, max_staleness: float) -> AsyncIterator[None]:
         key = dict(context.invocation_metadata() or ()).get(HEADER)
-        _caller.set(await self.opened(key, needed, max_staleness))
+        caller = await self.let_in(key, rule, address_of(context), max_staleness)
         # It is set for the call's own task; that of another call knows nothing of it.
+        _call.set(_LetIn(caller, rule))
         yield
 
-    async def _find(self, key_hash: bytes, max_staleness: float) -> Service | None:
-        now = time.monotonic()
-        asked, service = self._known.get(key_hash, (-math.inf, None))
-        if now - asked < LIFETIME:
-            return service
-        try:
-            found = await soon(find_service(self._database, key_hash), hurry=max_staleness > 0)
-        except (StoreUnavailable, Overloaded):
-            if service and time.monotonic() - asked <= max_staleness:
-                return service
-            raise
-        self._known.pop(key_hash, None)
-        if found:
-            self._known[key_hash] = now, found
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        return found
+    async def _found(self, key_hash: bytes, rule: Rule, address: str, max_staleness: float) -> Caller:
+        if self._keyring.is_known(key_hash, rule.type):  # so it is no guess, whoever else is at this address
+            caller = await self._keyring.find(key_hash, rule.type, max_staleness)
+        else:
+            self._guesses.begin(address)
+            try:
+                caller = await self._keyring.find(key_hash, rule.type, max_staleness)
+            except Fault:
+                self._guesses.was_none(address)
+                raise
+            if caller:
+                self._guesses.was_none(address)
+        if caller is None:
+            raise _unknown(rule)
+        return caller
+
+
+def _check_scope(caller: Caller, rule: Rule) -> None:
+    if not caller.may(rule.scope):
+        raise ApiKeyScope(
+            f"this API key is not for that; send one with the scope {rule.scope}", scope=rule.scope
+        )
+
+
+def _unknown(rule: Rule) -> ApiKeyUnknown:
+    return ApiKeyUnknown(f"no {rule.type} service has this API key", service_type=rule.type)
 
 
 def _allowed(request: Any) -> float:

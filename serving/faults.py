@@ -11,14 +11,17 @@ class Fault(Exception):
     """A refusal the caller can act on; the message says how. Anything else that escapes is INTERNAL.
 
     `facts` become the metadata of the ErrorInfo, as the contract lists them for the reason; they must
-    not hold a key or anything of a face.
+    not hold a key or anything of a face. `retry_after` says, in seconds, when to try again may help; None:
+    nobody knows, or it does not.
     """
 
     code: ClassVar[StatusCode]
     reason: ClassVar["pb.ErrorReason.ValueType"]
+    wait: ClassVar[float | None] = None  # `retry_after`, where it is not said
 
-    def __init__(self, message: str, **facts: object) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, **facts: object) -> None:
         super().__init__(message)
+        self.retry_after = self.wait if retry_after is None else retry_after
         self.facts = {name: str(value) for name, value in facts.items()}
 
 
@@ -83,14 +86,11 @@ class ModelMismatch(Fault):
 
 
 class Overloaded(Fault):
-    """Nothing was done. `retry_after` says, in seconds, when there may be room."""
+    """Nothing was done."""
 
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = pb.ERROR_REASON_OVERLOADED
-
-    def __init__(self, message: str, retry_after: float = 0.1, **facts: object) -> None:
-        super().__init__(message, **facts)
-        self.retry_after = retry_after
+    wait = 0.1
 
 
 class StoreUnavailable(Fault):
@@ -126,3 +126,28 @@ class GalleryTooLarge(Fault):
 class RevisionUnknown(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_REVISION_UNKNOWN
+
+
+class ApiKeyScope(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_API_KEY_SCOPE
+
+
+class ApiKeyGuessed(Fault):
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_API_KEY_GUESSED
+
+
+class RateExceeded(Fault):
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_RATE_EXCEEDED
+
+
+class QuotaExceeded(Fault):
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_QUOTA_EXCEEDED
+
+
+class GalleryFull(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_GALLERY_FULL

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from serving.faults import ArgumentInvalid, Fault, IdempotencyKeyUsed, ModelMismatch
+from serving.faults import ArgumentInvalid, Fault, GalleryFull, IdempotencyKeyUsed, ModelMismatch
 from store.database import Connection, Database
 from store.gallery import StoredFace, check_model
 from store.revisions import Gallery, hold_gallery, log_changes, newest_in
@@ -24,6 +24,7 @@ class NewFace(NamedTuple):
     model: str  # that made it
     image: bytes | None  # the file
     key: Key | None = None
+    max_faces: int | None = None  # that the gallery may have with it; None: any number
 
 
 class Added(NamedTuple):
@@ -48,7 +49,7 @@ class Additions:
         self._database = database
 
     async def add(self, gallery_id: UUID, face: NewFace) -> Added:
-        """Adds one. Raises ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed."""
+        """Adds one. Raises ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed, GalleryFull."""
         (outcome,) = await self.add_all(gallery_id, [face])
         if isinstance(outcome, Fault):
             raise outcome
@@ -63,7 +64,7 @@ class Additions:
             gallery = await hold_gallery(connection, gallery_id)
             keys = [face.key.text for face in faces if face.key]
             there = await _known(connection, gallery, keys) if keys else {}
-            rows, outcomes = _planned(gallery, faces, there)
+            rows, outcomes = _planned(gallery, faces, there, await _size(connection, gallery, faces))
             added = await _write(connection, gallery, rows) if rows else {}
         return [added[each.id] if isinstance(each, _Row) else each for each in outcomes]
 
@@ -74,8 +75,19 @@ class Additions:
         return _same(*there[key.text], key) if key.text in there else None
 
 
+async def _size(connection: Connection, gallery: Gallery, faces: Sequence[NewFace]) -> int:
+    """How many faces a gallery that is held has; or more, if so many more may be added all the same."""
+    most = [face.max_faces for face in faces if face.max_faces is not None]
+    # Each face made a revision, so it has no more than those.
+    if not most or gallery.revision + len(faces) <= min(most):
+        return gallery.revision
+    cursor = await connection.execute("SELECT count(*) FROM faces WHERE gallery_id = %s", (gallery.id,))
+    (count,) = await cursor.fetchone() or (0,)
+    return int(count)
+
+
 def _planned(
-    gallery: Gallery, faces: Iterable[NewFace], there: dict[str, tuple[Added, bytes]]
+    gallery: Gallery, faces: Iterable[NewFace], there: dict[str, tuple[Added, bytes]], size: int
 ) -> tuple[list[_Row], list[_Row | Added | Fault]]:
     """What is to be written, and for each face its row, or the one that was there, or what is wrong."""
     rows: list[_Row] = []
@@ -89,19 +101,24 @@ def _planned(
                 _check_key(twin.id, twin.face.key, face.key)
                 outcomes.append(twin)
             else:
-                gallery = _checked(gallery, face)
+                gallery = _checked(gallery, face, size + len(rows))
                 row = _Row(uuid4(), face, gallery.revision + len(rows) + 1)
                 if face.key:
                     by_key[face.key.text] = row
                 rows.append(row)
                 outcomes.append(row)
-        except (ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed) as fault:
+        except (ModelMismatch, ArgumentInvalid, IdempotencyKeyUsed, GalleryFull) as fault:
             outcomes.append(fault)
     return rows, outcomes
 
 
-def _checked(gallery: Gallery, face: NewFace) -> Gallery:
+def _checked(gallery: Gallery, face: NewFace, size: int) -> Gallery:
     """The gallery as it is with the face, which ties it to a model if it had none."""
+    if face.max_faces is not None and size >= face.max_faces:
+        raise GalleryFull(
+            f"this API key may add faces until the gallery has {face.max_faces}; erase some",
+            max_faces=face.max_faces,
+        )
     check_model(gallery.model, face.model)
     dimension = len(face.embedding) // 4
     if gallery.model is not None and gallery.dimension != dimension:

@@ -1,4 +1,4 @@
-"""Wakes a reader when a gallery has changed."""
+"""Wakes readers when a gallery has changed, or a key."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from serving.faults import Fault
+from store.callers import CHANNEL as KEYS
 from store.database import Connection, Database
 from store.revisions import CHANNEL
 
@@ -23,15 +24,18 @@ CatchUp = Callable[[UUID | None], Awaitable[None]]
 
 
 class Follower:
-    """Calls `catch_up` whenever something may have changed.
+    """Calls `catch_up` whenever something may have changed, and `keys_changed` when it may be a key.
 
     A notification is a hint: what happened is always read from the change log. So a notification lost
     with a connection costs at most POLL seconds and never a change.
     """
 
-    def __init__(self, database: Database, catch_up: CatchUp) -> None:
+    def __init__(
+        self, database: Database, catch_up: CatchUp, keys_changed: Callable[[], object] = lambda: None
+    ) -> None:
         self._database = database
         self._catch_up = catch_up
+        self._keys_changed = keys_changed
 
     async def run(self) -> None:
         """Follows until cancelled, connecting anew whenever Postgres goes away."""
@@ -44,14 +48,18 @@ class Follower:
                 await asyncio.sleep(random.uniform(*_BACK_OFF))  # noqa: S311 # nosec B311 # a pause
 
     async def _follow(self, connection: Connection) -> None:
-        await connection.execute(f"LISTEN {CHANNEL}")  # before the first reading, so nothing falls between
+        # Before the first reading, so nothing falls between.
+        await connection.execute(f"LISTEN {CHANNEL}; LISTEN {KEYS}")
+        self._keys_changed()
         await self._catch_up(None)
         polled = time.monotonic()
         while True:
-            heard = {notice.payload async for notice in connection.notifies(timeout=POLL, stop_after=1)}
+            heard = {notice[:2] async for notice in connection.notifies(timeout=POLL, stop_after=1)}
             # What else has arrived meanwhile is read in the same breath.
-            heard |= {notice.payload async for notice in connection.notifies(timeout=0)}
-            for gallery_id in heard:
+            heard |= {notice[:2] async for notice in connection.notifies(timeout=0)}
+            if any(channel == KEYS for channel, _ in heard):
+                self._keys_changed()
+            for gallery_id in (payload for channel, payload in heard if channel == CHANNEL):
                 await self._catch_up(UUID(gallery_id))
             # A gallery that is written to without pause must not keep the others from being looked after.
             if time.monotonic() - polled >= POLL or not heard:

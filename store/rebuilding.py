@@ -1,7 +1,8 @@
 """A gallery's state rebuilt from its rows, to compare replicas with."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -9,10 +10,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from store.hashing import as_text, sum_of
-from store.services import hash_of
+from store.keys import KeyTermsError, create_key, revoke_key
 
 _TOGETHER = 4096  # rows fetched at once
-_LIFETIME = "10 minutes"  # a gallery of millions takes minutes to load and to hash
+_LIFETIME = timedelta(minutes=10)  # a gallery of millions takes minutes to load and to hash
 
 
 class Named(NamedTuple):
@@ -74,17 +75,14 @@ def _read(connection: psycopg.Connection[Any], gallery_id: UUID, revision: int) 
 
 @contextmanager
 def passing(connection: psycopg.Connection[Any], service_id: UUID) -> Iterator[str]:
-    """A key that opens the service inside the block: its own is not stored.
+    """A key that opens the service inside the block: its others are not stored.
 
     Who can make one can read all the service has in the database anyway.
     """
-    key = str(uuid4())
-    connection.execute("DELETE FROM passes WHERE expires_at < now()")
-    connection.execute(
-        "INSERT INTO passes (key_hash, service_id, expires_at) VALUES (%s, %s, now() + %s::interval)",
-        (hash_of(key), service_id, _LIFETIME),
-    )
+    name = f"verify {uuid4().hex}"
+    _, key = create_key(connection, service_id, name, ["manage"], _LIFETIME)
     try:
         yield key
     finally:
-        connection.execute("DELETE FROM passes WHERE key_hash = %s", (hash_of(key),))
+        with suppress(KeyTermsError):  # the service may have gone meanwhile
+            revoke_key(connection, service_id, name)

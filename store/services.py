@@ -1,13 +1,12 @@
-"""Services and their API keys. A key is shown when its service is made, and kept as a hash alone."""
+"""Services: what they are called and do, and the policies of their galleries."""
 
-import hashlib
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
-from store.database import Database
+from store.keys import FIRST, create_key
 
 ServiceType = Literal["recognition", "detection", "verification"]
 TYPES: tuple[ServiceType, ...] = get_args(ServiceType)
@@ -16,7 +15,7 @@ POLICY = 0.001  # of a new service, as the schema has it
 
 
 class ServiceError(Exception):
-    """A service that cannot be made. The message says why, for people."""
+    """A service that cannot be made, or that is not there. The message says why, for people."""
 
 
 class Service(NamedTuple):
@@ -43,27 +42,26 @@ _SELECT = """
 
 
 def create_service(connection: psycopg.Connection[Any], name: str, kind: str) -> tuple[Service, str]:
-    """Makes a service, with an empty gallery if it recognises, and returns its API key too.
+    """Makes a service, with an empty gallery if it recognises, and returns its first API key too.
 
-    A key is a random UUID, of 122 bits. Raises ServiceError.
+    That one may do all. Raises ServiceError.
     """
     if kind not in TYPES:
         raise ServiceError(f"{kind!r} is no type of service; there are {', '.join(TYPES)}")
     if not name.strip() or len(name) > 50 or "\0" in name:
         raise ServiceError("the name of a service has 1 to 50 characters")
-    key = str(uuid4())
     mine = (uuid4(), POLICY) if kind == "recognition" else (None, None)
     service = Service(uuid4(), name, kind, *mine)
     try:
         with connection.transaction():
             connection.execute(
-                "INSERT INTO services (id, name, type, key_hash) VALUES (%s, %s, %s, %s)",
-                (service.id, name, kind, hash_of(key)),
+                "INSERT INTO services (id, name, type) VALUES (%s, %s, %s)", (service.id, name, kind)
             )
             if service.gallery_id:
                 connection.execute(
                     "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (service.gallery_id, service.id)
                 )
+            _, key = create_key(connection, service.id, FIRST)
     except psycopg.errors.UniqueViolation:
         raise ServiceError(f"there is a service named {name!r} already; choose another name") from None
     return service, key
@@ -72,6 +70,15 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
 def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
     """All of them, by name."""
     return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+
+
+def service_named(connection: psycopg.Connection[Any], name: str) -> Service:
+    """Raises ServiceError."""
+    query = _SELECT + " WHERE name = %s"
+    service = connection.cursor(row_factory=class_row(Service)).execute(query, (name,)).fetchone()
+    if service is None:
+        raise ServiceError(f"there is no service named {name!r}; `mien services list` shows which there are")
+    return service
 
 
 def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate: float) -> None:
@@ -98,24 +105,3 @@ def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[
         WHERE galleries.model <> %s GROUP BY services.name, galleries.model ORDER BY services.name
     """
     return connection.cursor(row_factory=class_row(Enrolled)).execute(query, (model,)).fetchall()
-
-
-async def find_service(database: Database, key_hash: bytes) -> Service | None:
-    """The service that a key with this hash opens, its own or a pass. Raises StoreUnavailable."""
-    async with database.statement() as connection:
-        cursor = connection.cursor(row_factory=class_row(Service))
-        await cursor.execute(
-            _SELECT
-            + """
-            WHERE services.id IN (
-                SELECT id FROM services WHERE key_hash = %(key)s
-                UNION ALL SELECT service_id FROM passes WHERE key_hash = %(key)s AND expires_at > now()
-            )""",  # nosec B608 # our own words
-            {"key": key_hash},
-        )
-        return await cursor.fetchone()
-
-
-def hash_of(key: str) -> bytes:
-    """SHA-256 of a key in its canonical form: a key has too many bits to be guessed from it."""
-    return hashlib.sha256(str(UUID(key)).encode()).digest()

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import re
+import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,7 +15,8 @@ from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 
 from classifier.rest import errors as compreface_errors
-from mien.v1 import errors_pb2
+from hatch_build import check_rules, compile_protos
+from mien.v1 import access_pb2, errors_pb2
 from serving.faults import Fault
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +114,47 @@ def test_each_error_reason_is_documented() -> None:
     documented = (ROOT / "docs/errors.md").read_text()
     for name in errors_pb2.ErrorReason.keys()[1:]:
         assert f"`{name.removeprefix('ERROR_REASON_')}`" in documented
+
+
+def test_the_scope_of_each_rpc_is_documented() -> None:
+    rows = re.findall(
+        r"^\| (?:`(\w+)`|none, open to anybody) \| (.*) \| (.*) \|$",
+        (ROOT / "docs/keys.md").read_text(),
+        re.MULTILINE,
+    )
+    documented = {
+        (package, name): scope
+        for scope, native, rest in rows
+        for package, names in (("mien.v1", native), ("mien.rest.v1", rest))
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    told = {}
+    for full_name, service in services():
+        if full_name != "mien.v1.EmbedderService":
+            for method in service.method:
+                scope = access_pb2.Scope.Name(method.options.Extensions[access_pb2.scope])
+                word = scope.removeprefix("SCOPE_").lower().replace("unspecified", "")
+                told[full_name.rpartition(".")[0], method.name] = word
+    assert documented == told
+
+
+def test_an_rpc_without_a_rule_breaks_the_build(tmp_path: Path) -> None:
+    def build(access: str) -> None:
+        (tmp_path / "proto/mien/v1/new.proto").write_text(
+            'syntax = "proto3"; package mien.v1; import "mien/v1/access.proto";'
+            " service NewService { rpc Enter(Ask) returns (Ask) { " + access + " } } message Ask {}"
+        )
+        compile_protos(tmp_path)
+        check_rules(tmp_path)
+
+    (tmp_path / "proto/mien/v1").mkdir(parents=True)
+    (tmp_path / "mien").mkdir()
+    shutil.copy(ROOT / "proto/mien/v1/access.proto", tmp_path / "proto/mien/v1")
+    build("option (access) = ACCESS_DETECTION; option (scope) = SCOPE_RECOGNISE;")
+    build("option (access) = ACCESS_ANYBODY;")
+    for access in ("", "option (access) = ACCESS_DETECTION;", "option (scope) = SCOPE_RECOGNISE;"):
+        with pytest.raises(SystemExit, match=r"mien\.v1\.NewService\.Enter does not say who may call it"):
+            build(access)
 
 
 def test_each_rpc_is_documented() -> None:

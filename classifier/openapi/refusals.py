@@ -26,7 +26,7 @@ def _of_call(call: Call) -> Iterator[Refusal]:
     if call.access != access_pb2.ACCESS_ANYBODY:
         service = access_pb2.Access.Name(call.access).removeprefix("ACCESS_").capitalize()
         yield _of(faults.ApiKeyUnknown, f"{service} service with API Key … not found")
-        yield from (_of(faults.ApiKeyMissing), _of(faults.ApiKeyMalformed), *_STORE)
+        yield from (_of(faults.ApiKeyMissing), _of(faults.ApiKeyMalformed), *_KEY, *_STORE)
     yield from _BODIES.get(kind_of(call), ())
     for field in (*call.in_path, *call.in_query):
         if call.name != "ListFaces":  # it takes what it cannot read for absent
@@ -48,6 +48,12 @@ def _invalid(message: str) -> Refusal:
     return Refusal(400, 26, message)
 
 
+_SPENT = (
+    _of(faults.ApiKeyGuessed, "too many API keys that open nothing came from this address; …"),
+    _of(faults.RateExceeded, "this API key may make … requests a second; slow down"),
+    _of(faults.QuotaExceeded, "this API key may have … a day; the next day begins at midnight UTC"),
+)
+_KEY = (_of(faults.ApiKeyScope, "this API key is not for that; send one with the scope …"), *_SPENT)
 _UNREADABLE = Refusal(400, 0, SOMETHING_WENT_WRONG)
 _STORE = (
     _of(faults.Overloaded, "every connection to the database is taken; try again with backoff"),
@@ -119,10 +125,11 @@ _CALLS: dict[str, tuple[Refusal, ...]] = {
         Refusal(400, 33, "Required parameter subject is missing"),
         *_SUBJECT,
         _OTHER_MODEL,
+        _of(faults.GalleryFull, "this API key may add faces until the gallery has …; erase some"),
     ),
     "DeleteFaces": _SUBJECT,
     "DeleteFace": (_of(faults.FaceNotFound, "Image … not found"),),
-    "GetStaticImage": _STORE,
+    "GetStaticImage": (*_SPENT, *_STORE),
     "VerifyFace": (_NO_SUCH_FACE, _OTHER_MODEL),
     "VerifyFaceEmbeddings": (*_EMBEDDINGS, _NO_SUCH_FACE, _OTHER_MODEL),
     "AddSubject": (*_NEW_SUBJECT, _of(faults.SubjectExists)),

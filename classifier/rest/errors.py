@@ -23,7 +23,7 @@ BAD_REQUEST, DENIED, NOT_FOUND = (
 )
 BUSY, SERVER_ERROR, AWAY = StatusCode.RESOURCE_EXHAUSTED, StatusCode.INTERNAL, StatusCode.UNAVAILABLE
 
-_HTTP = {BAD_REQUEST: 400, NOT_FOUND: 404, BUSY: 429, SERVER_ERROR: 500, AWAY: 503}
+_HTTP = {BAD_REQUEST: 400, DENIED: 403, NOT_FOUND: 404, BUSY: 429, SERVER_ERROR: 500, AWAY: 503}
 
 SOMETHING_WENT_WRONG = "Something went wrong, please try again"
 
@@ -97,6 +97,11 @@ _TOLD: dict[type[Exception], _Told] = {
     faults.ApiKeyMissing: _Told(BAD_REQUEST, 20, "Missing header: x-api-key"),
     faults.ApiKeyMalformed: _Told(BAD_REQUEST, 26, "Service API key should be UUID"),
     faults.ApiKeyUnknown: _Told(NOT_FOUND, 10, _no_such_key),
+    faults.ApiKeyScope: _Told(DENIED, 0, _as_it_is),
+    faults.ApiKeyGuessed: _Told(BUSY, 0, _as_it_is),
+    faults.RateExceeded: _Told(BUSY, 0, _as_it_is),
+    faults.QuotaExceeded: _Told(BUSY, 0, _as_it_is),
+    faults.GalleryFull: _Told(BAD_REQUEST, 0, _as_it_is),
     faults.ArgumentInvalid: _Told(BAD_REQUEST, 0, _as_it_is),  # embeddings that cannot be compared
     faults.ImageUnreadable: _NO_FACE,
     faults.ImageTooLarge: _Told(BAD_REQUEST, 0, _as_it_is),

@@ -8,6 +8,7 @@ from uuid import UUID
 from google.api import httpbody_pb2
 
 from classifier.analysis import Wanted
+from classifier.guesses import address_of
 from classifier.keys import gallery
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused
 from classifier.rest.ids import subject, uuid
@@ -15,12 +16,21 @@ from classifier.rest.options import read_min_face_size, read_threshold
 from classifier.rest.parameters import Parameters
 from classifier.rest.parts import Paths
 from classifier.rest.upload import ONE_IMAGE, read_json, read_upload
+from classifier.rules import Rule
 from mien.rest.v1 import compreface_pb2 as pb
-from serving.faults import ApiKeyMalformed, ApiKeyUnknown, FaceNotFound, ImageNotKept, SubjectNotFound
+from serving.faults import (
+    ApiKeyMalformed,
+    ApiKeyScope,
+    ApiKeyUnknown,
+    FaceNotFound,
+    ImageNotKept,
+    SubjectNotFound,
+)
 from serving.guard import Context
 from store.gallery import StoredFace
 
 CREATED = (("x-http-status", "201"),)  # Envoy makes it the answer's HTTP status
+_STATIC = Rule("recognition", "manage")  # of the key in a path, as the contract has it
 NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not live on in a cache
 
 
@@ -82,8 +92,9 @@ class Faces(Paths):
         self, request: pb.GetStaticImageRequest, context: Context
     ) -> httpbody_pb2.HttpBody:
         face_id, gallery_id = uuid(request.image_id), None
-        with suppress(ApiKeyMalformed, ApiKeyUnknown):  # answered as a face that is not there
-            gallery_id = (await self.parts.keys.opened(request.api_key, "recognition")).gallery_id
+        with suppress(ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope):  # answered as a face that is not there
+            caller = await self.parts.keys.let_in(request.api_key, _STATIC, address_of(context))
+            gallery_id = caller.gallery_id
         return await self._image(gallery_id, face_id, context)
 
     async def _image(self, gallery_id: UUID | None, face_id: UUID, context: Context) -> httpbody_pb2.HttpBody:

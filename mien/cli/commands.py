@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.key_commands import keys
+from mien.cli.options import Data
 from mien.cli.plainly import plainly
 
 app = typer.Typer(
@@ -17,17 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-services = typer.Typer(help="Services: each has an API key, and its own gallery.", no_args_is_help=True)
+services = typer.Typer(help="Services: each has API keys, and its own gallery.", no_args_is_help=True)
 galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
+app.add_typer(keys, name="keys")
 app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
-
-Data = Annotated[
-    Path | None,
-    typer.Option(help="The folder of the mesh's data. By default where the platform keeps an application's."),
-]
 
 PackName = Annotated[str, typer.Argument(help="Name of a model pack, or a pack file of your own, NAME.toml.")]
 Accept = Annotated[
@@ -154,7 +152,9 @@ def create_service(
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it, as JSON.")] = False,
 ) -> None:
-    """Make a service and print its API key. The key is stored as a hash: it is shown this once.
+    """Make a service and print its first API key. The key is stored as a hash: it is shown this once.
+
+    That key may do all, without an end; `mien keys create` makes others, which may do less.
 
     Works while the mesh runs, and when it does not. Without --data, DATABASE_URL names the database if set.
     """
@@ -168,7 +168,7 @@ def create_service(
 def list_services(
     data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
-    """List the services. Their keys are not stored, and so not shown."""
+    """List the services; `mien keys list` lists their keys."""
     from mien.cli.services import show
 
     show(data, as_json)

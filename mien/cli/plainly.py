@@ -36,6 +36,7 @@ _FORESEEN = {
     "CommandError",
     "FetchError",
     "FolderError",
+    "KeyTermsError",
     "MeshError",
     "MigrationError",
     "PackError",

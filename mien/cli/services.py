@@ -35,7 +35,7 @@ def create(name: str, kind: str, data: Path | None, as_json: bool) -> None:
 
 
 def show(data: Path | None, as_json: bool) -> None:
-    _expect_mesh(data)
+    expect_mesh(data)
     services = in_database(data, list_services)
     if as_json:
         print(json.dumps([_told(each) for each in services], indent=1))
@@ -51,14 +51,8 @@ def policy(name: str, false_match_rate: float, data: Path | None) -> None:
     def change(connection: psycopg.Connection[Any]) -> None:
         set_policy(connection, name, false_match_rate)
 
-    _expect_mesh(data)
+    expect_mesh(data)
     in_database(data, change)
-
-
-def _expect_mesh(data: Path | None) -> None:
-    folder = Folder(data or default_folder())
-    if not folder.postgres.exists() and not os.environ.get("DATABASE_URL"):
-        raise CommandError(f"there is no mesh in {folder.path}; name its folder with --data")
 
 
 def _told(service: Service) -> dict[str, str | float]:
@@ -66,6 +60,13 @@ def _told(service: Service) -> dict[str, str | float]:
     rate = service.false_match_rate
     told = {"id": str(service.id), "name": service.name, "type": service.type}
     return told | ({"false_match_rate": rate} if rate else {})
+
+
+def expect_mesh(data: Path | None) -> None:
+    """Raises CommandError if there is none, so that none is made by a misspelling."""
+    folder = Folder(data or default_folder())
+    if not folder.postgres.exists() and not os.environ.get("DATABASE_URL"):
+        raise CommandError(f"there is no mesh in {folder.path}; name its folder with --data")
 
 
 def in_database(data: Path | None, work: Callable[[psycopg.Connection[Any]], T]) -> T:

@@ -12,7 +12,7 @@ from mien.v1 import face_pb2, gallery_pb2
 from mien.v1 import recognition_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
-from store.services import hash_of
+from store.keys import hash_of
 from tests.classifier.conftest import Classifier, pixels, saved
 
 Ask = Callable[..., Awaitable[Any]]
@@ -91,8 +91,8 @@ async def test_the_rate_is_the_policys_unless_the_request_has_one(
     by_default = (await ask(obama)).faces[0].decision
     with psycopg.connect(classifier.database_url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE galleries SET false_match_rate = 0.05 FROM services"
-            " WHERE services.id = service_id AND key_hash = %s",
+            "UPDATE galleries SET false_match_rate = 0.05 FROM keys"
+            " WHERE galleries.service_id = keys.service_id AND key_hash = %s",
             (hash_of(key[0][1]),),
         )
     by_policy = (await ask(obama)).faces[0].decision

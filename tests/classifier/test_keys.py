@@ -1,6 +1,5 @@
 """Who gets in, at a running classifier."""
 
-import asyncio
 from uuid import uuid4
 
 import grpc
@@ -8,8 +7,9 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from classifier.keys import LIFETIME, Keys, needed_for
-from mien.rest.v1 import compreface_pb2  # noqa: F401 (its rules are asked for)
+from classifier.allowances import Allowances
+from classifier.keyring import Keyring
+from classifier.keys import Keys
 from mien.v1 import gallery_pb2 as pb
 from mien.v1 import recognition_pb2
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
@@ -19,10 +19,10 @@ from serving.metrics import CallMetrics
 from serving.probe import is_serving
 from serving.refusals import Refusals
 from store.database import Database
+from store.keys import hash_of
 from tests.classifier.conftest import Classifier
 from tests.classifier.refusing import refusal
 from tests.galleries import new_service
-from tests.test_contract import services
 
 
 def listing(channel: grpc.aio.Channel, *metadata: tuple[str, str]) -> "grpc.aio.UnaryUnaryCall":
@@ -57,49 +57,19 @@ async def test_a_key_opens_in_either_letter_case(
     await listing(channel, (key[0][0], key[0][1].upper()))
 
 
-async def test_a_revoked_key_is_refused_within_a_second(
-    channel: grpc.aio.Channel, classifier: Classifier
-) -> None:
-    service, key = new_service(classifier.database_url)
-    await listing(channel, ("x-api-key", key))
-    with psycopg.connect(classifier.database_url) as connection:
-        connection.execute("DELETE FROM services WHERE id = %s", (service.id,))
-    await asyncio.sleep(LIFETIME)
-    await refusal(listing(channel, ("x-api-key", key)), ApiKeyUnknown)
-
-
 async def test_a_new_key_opens_at_once_although_it_was_unknown(
     channel: grpc.aio.Channel, classifier: Classifier
 ) -> None:
-    service, key = new_service(classifier.database_url)
+    key = str(uuid4())
+    await refusal(listing(channel, ("x-api-key", key)), ApiKeyUnknown)
+    service, _ = new_service(classifier.database_url)
     with psycopg.connect(classifier.database_url) as connection:
-        statement = "UPDATE services SET key_hash = decode(md5('') || md5(''), 'hex') WHERE id = %s"
-        (key_hash,) = (
-            connection.execute("SELECT key_hash FROM services WHERE id = %s", (service.id,)).fetchone() or ()
-        )
-        connection.execute(statement, (service.id,))
-        connection.commit()
-        await refusal(listing(channel, ("x-api-key", key)), ApiKeyUnknown)
-        connection.execute("UPDATE services SET key_hash = %s WHERE id = %s", (key_hash, service.id))
+        connection.execute("UPDATE keys SET key_hash = %s WHERE service_id = %s", (hash_of(key), service.id))
     await listing(channel, ("x-api-key", key))
 
 
 def test_health_needs_no_key(classifier: Classifier) -> None:
     assert is_serving(classifier.address)
-
-
-def test_each_public_rpc_says_who_may_call_it() -> None:
-    rules = {
-        f"{name}/{method.name}": needed_for(f"/{name}/{method.name}")
-        for name, service in services()
-        if name != "mien.v1.EmbedderService"
-        for method in service.method
-    }
-    assert {rule for name, rule in rules.items() if "Gallery" in name} == {"recognition"}
-    assert {name.partition("/")[2] for name, rule in rules.items() if rule is None} == {
-        *{"GetConfig", "GetConsistency", "GetCoreStatus", "GetDocumentation", "GetOpenApi"},
-        *{"GetStaticImage", "Migrate"},  # its key is in the path; it is refused to everybody
-    }
 
 
 @pytest.mark.parametrize("kind", ["detection", "verification"])
@@ -125,7 +95,8 @@ async def test_a_service_without_a_rule_stays_shut(database: Database) -> None:
         entered.append(request)
         return b""
 
-    server = grpc.aio.server(interceptors=[Refusals(CallMetrics(CollectorRegistry())), Keys(database)])
+    keys = Keys(Keyring(database), Allowances(database))
+    server = grpc.aio.server(interceptors=[Refusals(CallMetrics(CollectorRegistry())), keys])
     methods = {"Enter": grpc.unary_unary_rpc_method_handler(enter)}
     server.add_registered_method_handlers("mien.v1.NewService", methods)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("mien.v1.NewService", methods)])

@@ -13,9 +13,10 @@ from mien.v1 import recognition_pb2
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
 from serving import faults
+from store.callers import find_caller
 from store.database import Database
 from store.gallery import GalleryStore
-from store.services import find_service, hash_of
+from store.keys import hash_of
 from tests.classifier.conftest import Classifier
 from tests.classifier.refusing import refusal
 from tests.galleries import enrol
@@ -188,10 +189,9 @@ async def test_embeddings_of_different_models_are_never_compared(
     ask: Ask, classifier: Classifier, key: list[tuple[str, str]], obama: bytes
 ) -> None:
     async with Database(classifier.database_url) as database:
-        service = await find_service(database, hash_of(key[0][1]))
-        assert service
-        assert service.gallery_id
-        face, _ = await enrol(GalleryStore(database), service.gallery_id, "Ann")
+        _, (caller,) = await find_caller(database, hash_of(key[0][1]), "recognition")
+        assert caller.gallery_id
+        face, _ = await enrol(GalleryStore(database), caller.gallery_id, "Ann")
     for request in (
         recognition_pb2.RecognizeRequest(image=obama),
         pb.AddFaceRequest(image=obama, subject="Ben"),

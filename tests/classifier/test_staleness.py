@@ -10,8 +10,11 @@ import psycopg
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from classifier.allowances import Allowances
 from classifier.galleries import NEWEST, Freshness, Galleries
-from classifier.keys import LIFETIME, Keys
+from classifier.keyring import LIFETIME, Keyring
+from classifier.keys import Keys
+from classifier.rules import Rule
 from mien.v1 import gallery_pb2, recognition_pb2
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
@@ -31,6 +34,8 @@ from tests.postgres import Server
 
 PLENTY = 1 << 30  # bytes
 ALLOWED = 1.5  # seconds
+RULE = Rule("recognition", "recognise")
+HERE = "127.0.0.1"
 
 
 @pytest.fixture
@@ -109,36 +114,36 @@ async def test_a_gallery_that_is_not_held_has_no_stale_answer(
 async def test_a_key_lives_on_as_long_as_the_call_and_the_server_allow_and_no_longer(
     database: Database, database_url: str, postgres: Server
 ) -> None:
-    keys = Keys(database, max_staleness=ALLOWED)
+    keys = Keys(Keyring(database), Allowances(database), max_staleness=ALLOWED)
     service, key = new_service(database_url)
     _, unseen = new_service(database_url)
-    assert await keys.opened(key, "recognition") == service
+    assert (await keys.let_in(key, RULE, HERE)).service_id == service.id
     seen = time.monotonic()
     postgres.refuse(database_url)
     await asyncio.sleep(LIFETIME)
-    assert await keys.opened(key, "recognition", max_staleness=60) == service
+    assert (await keys.let_in(key, RULE, HERE, max_staleness=60)).service_id == service.id
     for each, allowed in ((key, LIFETIME / 2), (unseen, 60)):
         with pytest.raises(StoreUnavailable):
-            await keys.opened(each, "recognition", max_staleness=allowed)
+            await keys.let_in(each, RULE, HERE, max_staleness=allowed)
     await asyncio.sleep(max(0, seen + ALLOWED - time.monotonic()))
     with pytest.raises(StoreUnavailable):
-        await keys.opened(key, "recognition", max_staleness=60)
+        await keys.let_in(key, RULE, HERE, max_staleness=60)
 
 
 async def test_a_revoked_key_is_refused_to_stale_calls_too_once_postgres_is_back(
     database: Database, database_url: str, postgres: Server
 ) -> None:
-    keys = Keys(database, max_staleness=60)
+    keys = Keys(Keyring(database), Allowances(database), max_staleness=60)
     service, key = new_service(database_url)
-    await keys.opened(key, "recognition")
+    await keys.let_in(key, RULE, HERE)
     with psycopg.connect(database_url) as connection:
         connection.execute("DELETE FROM services WHERE id = %s", (service.id,))
     await asyncio.sleep(LIFETIME)
     with pytest.raises(ApiKeyUnknown):
-        await keys.opened(key, "recognition", max_staleness=60)
+        await keys.let_in(key, RULE, HERE, max_staleness=60)
     postgres.refuse(database_url)
     with pytest.raises(StoreUnavailable):
-        await keys.opened(key, "recognition", max_staleness=60)
+        await keys.let_in(key, RULE, HERE, max_staleness=60)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from serving.faults import ApiKeyUnknown
 from store.database import Database
 from store.gallery import GalleryStore
 from store.hashing import as_text
+from store.keys import FIRST, list_keys
 from store.rebuilding import list_galleries, passing, rebuilt
 from tests.classifier.conftest import Classifier, running
 from tests.classifier.refusing import refusal
@@ -153,7 +154,9 @@ async def test_a_classifier_tells_what_it_holds(
 def _name(classifier: Classifier, key: list[tuple[str, str]]) -> str:
     with psycopg.connect(classifier.database_url) as connection:
         row = connection.execute(
-            "SELECT name FROM services WHERE key_hash = sha256(%s::bytea)", (key[0][1].encode(),)
+            "SELECT services.name FROM services JOIN keys ON services.id = service_id"
+            " WHERE key_hash = sha256(%s::bytea)",
+            (key[0][1].encode(),),
         ).fetchone()
         assert row
         return str(row[0])
@@ -168,11 +171,11 @@ async def test_a_pass_opens_a_service_only_inside_its_block(
         with passing(connection, service.id) as key:
             await stub.GetGalleryState(pb.GetGalleryStateRequest(), metadata=[("x-api-key", key)])
         with passing(connection, service.id) as late:
-            connection.execute("UPDATE passes SET expires_at = now()")
+            connection.execute("UPDATE keys SET expires_at = now() WHERE expires_at > now()")
             await refusal(
                 stub.ListSubjects(pb.ListSubjectsRequest(), metadata=[("x-api-key", late)]), ApiKeyUnknown
             )
-        assert connection.execute("SELECT count(*) FROM passes").fetchone() == (0,)
+        assert [each.name for each in list_keys(connection, service.id)] == [FIRST]
 
 
 def test_verify_finds_the_replica_that_differs(

@@ -17,6 +17,7 @@ from mien.rest.v1.compreface_pb2_grpc import CompreFaceServiceStub
 from mien.v1 import embedder_pb2
 from mien.v1.embedder_pb2_grpc import EmbedderServiceStub
 from tests.gateway.conftest import FRIEND, LOCAL, Edge, running
+from tests.plain import NO_TLS
 
 SUBJECTS = "/api/v1/recognition/subjects"
 METHOD = "/mien.rest.v1.CompreFaceService/AddSubject"
@@ -187,3 +188,18 @@ def test_without_a_classifier_callers_are_told_to_try_again(tmp_path: Path) -> N
             CompreFaceServiceStub(channel).ListSubjects(compreface_pb2.ListSubjectsRequest())
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "{" not in (refused.value.details() or "")
+
+
+def test_a_classifier_is_told_the_address_that_envoy_saw_whatever_the_caller_says(edge: Edge) -> None:
+    forged = {
+        "x-forwarded-for": "192.0.2.2",
+        "x-envoy-external-address": "192.0.2.3",
+    }
+    transport = httpx.HTTPTransport(local_address="127.0.0.9", verify=NO_TLS)
+    with httpx.Client(transport=transport, headers=forged) as client:
+        client.post(edge.url + SUBJECTS, json={"subject": "Ada"})
+    assert edge.classifier.calls[-1]["x-envoy-external-address"] == "127.0.0.9"
+    request = compreface_pb2.AddSubjectRequest(subject="Ada")
+    with grpc.insecure_channel(edge.address) as channel:
+        CompreFaceServiceStub(channel).AddSubject(request, metadata=[*forged.items()])
+    assert edge.classifier.calls[-1]["x-envoy-external-address"] == LOCAL

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from serving import faults
-from serving.faults import Fault, IdempotencyKeyUsed, ImageNotKept
+from serving.faults import Fault, GalleryFull, IdempotencyKeyUsed, ImageNotKept
 from store.additions import Added, Additions, Key, NewFace
 from store.database import Database
 from store.gallery import GalleryStore
@@ -193,3 +193,24 @@ async def test_the_log_keeps_its_length_under_batches(
     assert (await changes_since(database, gallery_id, 40)).trimmed
     news = await changes_since(database, gallery_id, 48)
     assert [change.revision for change in news.changes] == list(range(49, 69))
+
+
+async def test_a_gallery_grows_to_what_a_key_may_bring_it_to_and_no_further_however_many_add(
+    additions: Additions, store: GalleryStore, gallery_id: UUID
+) -> None:
+    async def add(seed: int, most: int | None) -> Added | Fault:
+        face = NewFace("Ann", embedding(seed), MODEL, IMAGE, max_faces=most)
+        return (await additions.add_all(gallery_id, [face]))[0]
+
+    outcomes = await asyncio.gather(*(add(seed, 3) for seed in range(6)))
+    full = [outcome for outcome in outcomes if isinstance(outcome, GalleryFull)]
+    assert len(full) == 3
+    assert full[0].facts == {"max_faces": "3"}
+    assert isinstance(await add(7, None), Added)
+    assert isinstance(await add(8, 4), GalleryFull)
+    for outcome in outcomes:
+        if isinstance(outcome, Added):
+            await store.erase_face(gallery_id, outcome.face.face_id)
+    batch = [NewFace("Ann", embedding(seed), MODEL, IMAGE, max_faces=seed) for seed in (2, 9, 2, 9)]
+    kinds = [type(outcome) for outcome in await additions.add_all(gallery_id, batch)]
+    assert kinds == [Added, Added, GalleryFull, Added]

@@ -1,8 +1,5 @@
 """Services and their keys, in a real Postgres."""
 
-import hashlib
-from uuid import UUID
-
 import psycopg
 import pytest
 
@@ -12,26 +9,19 @@ from store.services import (
     POLICY,
     ServiceError,
     create_service,
-    find_service,
-    hash_of,
     list_services,
+    service_named,
     set_policy,
 )
 from tests.galleries import new_service
 
 
-async def test_a_key_opens_its_service(database: Database, database_url: str) -> None:
-    service, key = new_service(database_url)
-    assert await find_service(database, hash_of(key)) == service
-    assert await find_service(database, hash_of(str(UUID(int=0)))) is None
-
-
-def test_only_the_hash_of_a_key_is_stored(database_url: str) -> None:
-    _, key = new_service(database_url)
+def test_a_service_is_found_by_its_name(database_url: str) -> None:
+    service, _ = new_service(database_url)
     with psycopg.connect(database_url) as connection:
-        ((row, stored),) = connection.execute("SELECT services::text, key_hash FROM services")
-    assert key not in row
-    assert stored == hashlib.sha256(key.encode()).digest()
+        assert service_named(connection, service.name) == service
+        with pytest.raises(ServiceError, match="no service named 'nowhere'"):
+            service_named(connection, "nowhere")
 
 
 def test_a_recognition_service_has_a_gallery_and_others_have_none(database_url: str) -> None:

@@ -1,0 +1,62 @@
+"""Keys that open nothing, counted by the address they come from: who tries many is not let to try more."""
+
+from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import unquote
+
+from classifier.buckets import Bucket
+from serving.faults import ApiKeyGuessed
+from serving.guard import Context
+
+HEADER = "x-envoy-external-address"  # Envoy sets it, whatever a caller says
+AT_ONCE = 60  # keys that open nothing
+A_SECOND = 1.0  # more of them
+REMEMBERED = 10_000  # addresses
+_NETWORK = 64  # bits of an IPv6 address: the rest is its owner's to choose
+
+
+class Guesses:
+    """Nobody guesses one of 2^122 keys. What this bounds is the look-ups in Postgres that trying costs."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def begin(self, address: str) -> None:
+        """Before a key is looked up. Counts it as one that opens nothing. Raises ApiKeyGuessed."""
+        bucket = self._buckets.setdefault(address, Bucket(A_SECOND, AT_ONCE))
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        if wait := bucket.take():
+            raise ApiKeyGuessed(
+                "too many API keys that open nothing came from this address; see to the one that you send,"
+                " and try again later",
+                wait,
+            )
+
+    def was_none(self, address: str) -> None:
+        """After the look-up, if the key opened something, or nobody knows."""
+        if bucket := self._buckets.get(address):
+            bucket.give_back()
+
+
+def address_of(context: Context) -> str:
+    """Whom a call came from, as Envoy saw it; or past Envoy, inside the mesh, as we see it ourselves."""
+    told = dict(context.invocation_metadata() or ()).get(HEADER)
+    if isinstance(told, str) and told:
+        return owner(told)
+    host, _, _ = unquote(context.peer()).partition(":")[2].rpartition(":")  # of ipv6:%5B::1%5D:50052, say
+    return owner(host.strip("[]"))
+
+
+def owner(text: str) -> str:
+    """The address whose owner has it all: an IPv4 address, or an IPv6 network."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text[:64]
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(IPv6Address(int(address) >> _NETWORK << _NETWORK))
+    return str(address)
