@@ -35,6 +35,8 @@ from serving.scraping import scraped
 from serving.server import serve, sizes
 from serving.settings import read_settings
 from store.additions import Additions
+from store.attempts import Attempts
+from store.chain import sealing
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
@@ -56,7 +58,8 @@ async def main(settings: Settings) -> None:
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
-        hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness)
+        attempts = Attempts(database)
+        hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness, attempts)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
         ProcessCollector(registry=registry)
@@ -83,7 +86,12 @@ async def main(settings: Settings) -> None:
                     keys,
                 ],
                 max_request=settings.max_request,
-                background=[Follower(database, galleries.catch_up).run(), hashes.run()],
+                background=[
+                    Follower(database, galleries.catch_up).run(),
+                    hashes.run(),
+                    attempts.run(),
+                    sealing(database),
+                ],
                 ready=database.migrated(),
             )
 

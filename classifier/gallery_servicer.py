@@ -62,8 +62,8 @@ class GalleryServicer(GalleryServiceServicer):
         return pb.DeleteFaceResponse(subject=erased.subject, revision=erased.revision)
 
     async def DeleteFaces(self, request: pb.DeleteFacesRequest, context: Context) -> pb.DeleteFacesResponse:
-        faces, revision = await self._store.erase_faces(gallery(), edges.face_ids(request.face_ids))
-        return pb.DeleteFacesResponse(faces=[stored_face(face) for face in faces], revision=revision)
+        faces, erased = await self._store.erase_faces(gallery(), edges.face_ids(request.face_ids))
+        return pb.DeleteFacesResponse(faces=[stored_face(face) for face in faces], revision=erased.revision)
 
     async def GetFaceImage(self, request: pb.GetFaceImageRequest, context: Context) -> httpbody_pb2.HttpBody:
         image = await self._store.image(gallery(), edges.face_id(request.face_id))

@@ -18,6 +18,10 @@ from google.protobuf.duration_pb2 import Duration
 from mien.v1 import access_pb2
 from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyUnknown, Overloaded, StoreUnavailable
 from serving.guard import Context, ServerInterceptor, guarded
+from serving.origin import origin
+from serving.status import reason_of
+from store.attempts import Attempts
+from store.audit import Actor, act_as
 from store.database import Database
 from store.patience import soon
 from store.services import Service, ServiceType, find_service, hash_of
@@ -52,6 +56,11 @@ def gallery() -> UUID:
     return gallery_id
 
 
+def acts(service: Service, context: Context) -> None:
+    """From here on the audit log has this service's key as who acts in the call in progress."""
+    act_as(Actor("key", service.id, origin(context), service.id))
+
+
 @cache
 def needed_for(method: str) -> ServiceType | None:
     """What type of key opens the RPC of a path such as "/mien.v1.GalleryService/AddFace"; None: none."""
@@ -62,12 +71,16 @@ def needed_for(method: str) -> ServiceType | None:
 class Keys(ServerInterceptor):
     """Lets a call in if its key opens a service of the type it needs.
 
-    `max_staleness` is how long, in seconds, a key that did is believed while Postgres is away.
+    `max_staleness` is how long, in seconds, a key that did is believed while Postgres is away. `attempts`
+    counts the calls that are refused, for the audit log.
     """
 
-    def __init__(self, database: Database, max_staleness: float = 0.0) -> None:
+    def __init__(
+        self, database: Database, max_staleness: float = 0.0, attempts: Attempts | None = None
+    ) -> None:
         self._database = database
         self._max_staleness = max_staleness
+        self._attempts = attempts
         self._known: OrderedDict[bytes, tuple[float, Service]] = OrderedDict()
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -100,8 +113,15 @@ class Keys(ServerInterceptor):
         self, context: Context, needed: ServiceType, max_staleness: float
     ) -> AsyncIterator[None]:
         key = dict(context.invocation_metadata() or ()).get(HEADER)
-        _caller.set(await self.opened(key, needed, max_staleness))
-        # It is set for the call's own task; that of another call knows nothing of it.
+        try:
+            service = await self.opened(key, needed, max_staleness)
+        except (ApiKeyMalformed, ApiKeyUnknown) as fault:
+            if self._attempts:
+                self._attempts.note("key.refused", reason_of(fault), origin(context))
+            raise
+        # These are set for the call's own task; that of another call knows nothing of them.
+        _caller.set(service)
+        acts(service, context)
         yield
 
     async def _find(self, key_hash: bytes, max_staleness: float) -> Service | None:

@@ -12,7 +12,7 @@ from store.database import Database
 
 log = logging.getLogger(__name__)
 
-EVERY = 10.0  # seconds
+EVERY = 5.0  # seconds
 ORIGINS = 100  # told apart between two writings; the others are counted together, as of nowhere
 
 
@@ -24,7 +24,7 @@ class _Attempt(NamedTuple):
 
 
 class Attempts:
-    """However many there are, no more than 101 events are written in ten seconds, each with its count."""
+    """However many there are, no more than 101 events are written in five seconds, each with its count."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

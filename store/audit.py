@@ -21,6 +21,7 @@ OK = "ok"
 
 # What there is to tell, and of what kind of object. docs/audit.md has the same, in a table.
 ACTIONS: Mapping[str, str] = {
+    "face.added": "face",
     "faces.added": "gallery",
     "face.erased": "face",
     "faces.erased": "gallery",

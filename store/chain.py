@@ -1,5 +1,6 @@
 """The audit log as a chain: linked, read, verified, cut off at its old end."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from serving.faults import Overloaded, StoreUnavailable
 from store.database import Database
 
+EVERY = 1.0  # seconds
 _TOGETHER = 1000  # as the function of the schema has it
 _PAGE = 2000  # rows fetched at once
 FIRST = bytes(32)  # what the first event has for the hash of the one before
@@ -78,6 +81,17 @@ async def seal(database: Database) -> int:
     return row[0] if row else 0
 
 
+async def sealing(database: Database) -> None:
+    """Links every second what has been committed, until cancelled. Any number of processes may."""
+    while True:
+        try:
+            while await seal(database) == _TOGETHER:
+                pass
+        except (StoreUnavailable, Overloaded):
+            pass  # events wait where they were written
+        await asyncio.sleep(EVERY)
+
+
 async def trim(database: Database, before: datetime) -> int:
     """Removes old events, 10,000 at most, and returns how many. Raises StoreUnavailable."""
     async with database.statement() as connection:
@@ -108,7 +122,7 @@ def read(
 
 
 def verify(connection: psycopg.Connection[Any], known: Head | None = None) -> Verified:
-    """Computes every hash anew. Raises ChainError, also if `known`, a head of earlier, is not there any more."""
+    """Computes every hash anew. `known` is a head of earlier, to be there still. Raises ChainError."""
     first = events = 0
     number, previous, begins_at = 0, FIRST, None
     for link in read(connection):

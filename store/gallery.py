@@ -1,5 +1,6 @@
 """One gallery's subjects, faces and images in Postgres. Every write is one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from serving.faults import FaceNotFound, ImageNotKept, ModelMismatch, SubjectExists, SubjectNotFound
+from store.audit import Event, record
 from store.database import Connection, Database
 from store.revisions import hold_gallery, lock_gallery, log_change, log_changes
 from store.subjects import find_subject, merge, rename, subjects_for
@@ -50,6 +52,8 @@ class Erased(NamedTuple):
     subject: str = ""
     subjects: int = 0
     faces: int = 0
+    images: int = 0
+    receipt: UUID | None = None  # the event of the audit log; None if there was nothing to erase
 
 
 def check_model(gallery_model: str | None, model: str) -> None:
@@ -72,9 +76,10 @@ class GalleryStore:
         """Erases a face with its image; its subject stays. Raises FaceNotFound."""
         async with self._database.transaction() as connection:
             gallery = await lock_gallery(connection, gallery_id)
+            images = await _erase_images(connection, "faces.id = %s AND gallery_id = %s", face_id, gallery_id)
             cursor = await connection.execute(
                 "DELETE FROM faces USING subjects WHERE faces.id = %s AND faces.gallery_id = %s"
-                " AND subjects.id = subject_id RETURNING name",
+                " AND subjects.id = subject_id RETURNING name, subject_id",
                 (face_id, gallery_id),
             )
             row = await cursor.fetchone()
@@ -83,25 +88,31 @@ class GalleryStore:
             await connection.execute("DELETE FROM changes WHERE id = %s", (face_id,))
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "face erased", face_id)
-        return Erased(gallery.revision, row[0], faces=1)
+            erased = Erased(gallery.revision, row[0], faces=1, images=images)
+            return await _receipt(connection, "face.erased", face_id, erased, [row[1]])
 
-    async def erase_faces(self, gallery_id: UUID, face_ids: list[UUID]) -> tuple[list[StoredFace], int]:
-        """Erases those of the faces that are there; returns them, and the gallery's revision without them."""
+    async def erase_faces(self, gallery_id: UUID, face_ids: list[UUID]) -> tuple[list[StoredFace], Erased]:
+        """Erases those of the faces that are there; returns them, and what else went."""
         async with self._database.transaction() as connection:
             gallery = await hold_gallery(connection, gallery_id)
-            cursor = connection.cursor(row_factory=class_row(StoredFace))
-            await cursor.execute(
+            images = await _erase_images(
+                connection, "faces.id = ANY(%s) AND gallery_id = %s", face_ids, gallery_id
+            )
+            cursor = await connection.execute(
                 "DELETE FROM faces USING subjects WHERE faces.id = ANY(%s) AND faces.gallery_id = %s"
-                " AND subjects.id = subject_id RETURNING faces.id AS face_id, name AS subject, created_at",
+                " AND subjects.id = subject_id RETURNING faces.id, name, created_at, subject_id",
                 (face_ids, gallery_id),
             )
-            erased = await cursor.fetchall()
-            ids = [face.face_id for face in erased]
+            rows = await cursor.fetchall()
+            ids, subjects = [row[0] for row in rows], sorted({row[3] for row in rows})
             await connection.execute("DELETE FROM changes WHERE id = ANY(%s)", (ids,))
             await _forget_model_if_empty(connection, gallery_id)
             if not ids:
-                return [], gallery.revision
-            return erased, (await log_changes(connection, gallery, "face erased", ids)).revision
+                return [], Erased(gallery.revision)
+            logged = await log_changes(connection, gallery, "face erased", ids)
+            erased = Erased(logged.revision, faces=len(ids), images=images)
+            erased = await _receipt(connection, "faces.erased", gallery_id, erased, subjects)
+            return [StoredFace(*row[:3]) for row in rows], erased
 
     async def erase_subject(self, gallery_id: UUID, name: str) -> Erased:
         """Erases a subject, named in any letter case, with its faces. Raises SubjectNotFound."""
@@ -114,22 +125,26 @@ class GalleryStore:
                 "DELETE FROM changes USING faces WHERE subject_id = %s AND changes.id = faces.id",
                 (subject.id,),
             )
+            images = await _erase_images(connection, "subject_id = %s", subject.id)
             faces = await connection.execute("DELETE FROM faces WHERE subject_id = %s", (subject.id,))
             await connection.execute("DELETE FROM subjects WHERE id = %s", (subject.id,))
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "subject erased", subject.id)
-        return Erased(gallery.revision, subject.name, 1, faces.rowcount)
+            erased = Erased(gallery.revision, subject.name, 1, faces.rowcount, images)
+            return await _receipt(connection, "subject.erased", subject.id, erased, [subject.id])
 
     async def clear(self, gallery_id: UUID) -> Erased:
         """Erases every subject and face, and with them the gallery's tie to a model."""
         async with self._database.transaction() as connection:
             gallery = await lock_gallery(connection, gallery_id)
+            images = await _erase_images(connection, "gallery_id = %s", gallery_id)
             faces = await connection.execute("DELETE FROM faces WHERE gallery_id = %s", (gallery_id,))
             subjects = await connection.execute("DELETE FROM subjects WHERE gallery_id = %s", (gallery_id,))
             await connection.execute("DELETE FROM changes WHERE gallery_id = %s", (gallery_id,))
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "cleared", None)
-        return Erased(gallery.revision, "", subjects.rowcount, faces.rowcount)
+            erased = Erased(gallery.revision, "", subjects.rowcount, faces.rowcount, images)
+            return await _receipt(connection, "gallery.cleared", gallery_id, erased)
 
     async def create_subject(self, gallery_id: UUID, name: str) -> None:
         """Makes a subject without faces. Raises SubjectExists, letter case aside."""
@@ -137,7 +152,8 @@ class GalleryStore:
             await hold_gallery(connection, gallery_id)
             if await find_subject(connection, gallery_id, name):
                 raise SubjectExists(f"there is a subject {name!r} already, letter case aside")
-            await subjects_for(connection, gallery_id, [name])
+            (made,) = (await subjects_for(connection, gallery_id, [name])).values()
+            await record(connection, Event("subject.created", made.id, [made.id]))
 
     async def rename_subject(self, gallery_id: UUID, name: str, new_name: str) -> Renamed:
         """Gives a subject another name, or its faces to the subject that has that name already.
@@ -156,9 +172,13 @@ class GalleryStore:
             if other is None or other.id == subject.id:
                 await rename(connection, subject.id, new_name)
                 await log_change(connection, gallery, "subject renamed", subject.id)
+                told = {"revision": gallery.revision}
+                await record(connection, Event("subject.renamed", subject.id, [subject.id], told))
                 return Renamed(gallery.revision, new_name, changed=True, merged=False)
             await merge(connection, subject.id, other.id)
             await log_change(connection, gallery, "subject merged", subject.id, other.id)
+            merge_told: dict[str, int | str] = {"revision": gallery.revision, "into": str(other.id)}
+            await record(connection, Event("subject.merged", subject.id, [subject.id, other.id], merge_told))
             return Renamed(gallery.revision, other.name, changed=True, merged=True)
 
     async def list_subjects(self, gallery_id: UUID, after: str = "", limit: int | None = None) -> list[str]:
@@ -220,20 +240,37 @@ class GalleryStore:
         """The file a face was enrolled from. Raises FaceNotFound, ImageNotKept."""
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
-                "SELECT content FROM faces LEFT JOIN images ON face_id = faces.id"
+                "SELECT content, subject_id FROM faces LEFT JOIN images ON face_id = faces.id"
                 " WHERE faces.id = %s AND gallery_id = %s",
                 (face_id, gallery_id),
             )
             row = await cursor.fetchone()
-        if row is None:
-            raise _no_face(face_id)
-        if row[0] is None:
-            raise ImageNotKept(f"the face {face_id} was enrolled without an image", face_id=face_id)
+            if row is None:
+                raise _no_face(face_id)
+            if row[0] is None:
+                raise ImageNotKept(f"no image is kept of the face {face_id}", face_id=face_id)
+            await record(connection, Event("image.downloaded", face_id, [row[1]]))
         return bytes(row[0])
 
 
 def _no_face(face_id: UUID) -> FaceNotFound:
     return FaceNotFound(f"there is no face {face_id} in this gallery", face_id=face_id)
+
+
+async def _erase_images(connection: Connection, whose: str, *parameters: object) -> int:
+    """Erases the images of some faces, before those go, and returns how many there were."""
+    erased = await connection.execute(
+        f"DELETE FROM images USING faces WHERE faces.id = face_id AND {whose}", parameters
+    )
+    return erased.rowcount
+
+
+async def _receipt(
+    connection: Connection, action: str, object_id: UUID, erased: Erased, subjects: Sequence[UUID] = ()
+) -> Erased:
+    """The same, with the event that tells of it."""
+    told = {name: getattr(erased, name) for name in ("revision", "subjects", "faces", "images")}
+    return erased._replace(receipt=await record(connection, Event(action, object_id, subjects, told)))
 
 
 async def _forget_model_if_empty(connection: Connection, gallery_id: UUID) -> None:

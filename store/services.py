@@ -1,12 +1,13 @@
 """Services and their API keys. A key is shown when its service is made, and kept as a hash alone."""
 
 import hashlib
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, LiteralString, NamedTuple, get_args
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
+from store.audit import COMMAND, Event, record_sync
 from store.database import Database
 
 ServiceType = Literal["recognition", "detection", "verification"]
@@ -64,6 +65,7 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
                 connection.execute(
                     "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (service.gallery_id, service.id)
                 )
+            _record(connection, "service.created", service.id)
     except psycopg.errors.UniqueViolation:
         raise ServiceError(f"there is a service named {name!r} already; choose another name") from None
     return service, key
@@ -81,13 +83,7 @@ def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate:
     """
     if not 1e-5 <= false_match_rate <= 0.1:
         raise ServiceError("a false-match rate is a number from 0.00001 to 0.1")
-    done = connection.execute(
-        "UPDATE galleries SET false_match_rate = %s FROM services"
-        " WHERE services.id = service_id AND name = %s",
-        (false_match_rate, name),
-    )
-    if not done.rowcount:
-        raise ServiceError(f"there is no recognition service named {name!r}")
+    _change(connection, name, "false_match_rate = %s", [false_match_rate])
 
 
 def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:
@@ -119,3 +115,19 @@ async def find_service(database: Database, key_hash: bytes) -> Service | None:
 def hash_of(key: str) -> bytes:
     """SHA-256 of a key in its canonical form: a key has too many bits to be guessed from it."""
     return hashlib.sha256(str(UUID(key)).encode()).digest()
+
+
+def _change(connection: psycopg.Connection[Any], name: str, change: LiteralString, values: list[Any]) -> None:
+    with connection.transaction():
+        changed = connection.execute(
+            f"UPDATE galleries SET {change} FROM services"
+            " WHERE services.id = service_id AND name = %s RETURNING service_id",
+            (*values, name),
+        ).fetchone()
+        if changed is None:
+            raise ServiceError(f"there is no recognition service named {name!r}")
+        _record(connection, "service.changed", changed[0])
+
+
+def _record(connection: psycopg.Connection[Any], action: str, service_id: UUID) -> None:
+    record_sync(connection, Event(action, service_id, service_id=service_id, actor=COMMAND))

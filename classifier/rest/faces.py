@@ -8,7 +8,7 @@ from uuid import UUID
 from google.api import httpbody_pb2
 
 from classifier.analysis import Wanted
-from classifier.keys import gallery
+from classifier.keys import acts, gallery
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused
 from classifier.rest.ids import subject, uuid
 from classifier.rest.options import read_min_face_size, read_threshold
@@ -83,7 +83,9 @@ class Faces(Paths):
     ) -> httpbody_pb2.HttpBody:
         face_id, gallery_id = uuid(request.image_id), None
         with suppress(ApiKeyMalformed, ApiKeyUnknown):  # answered as a face that is not there
-            gallery_id = (await self.parts.keys.opened(request.api_key, "recognition")).gallery_id
+            service = await self.parts.keys.opened(request.api_key, "recognition")
+            acts(service, context)
+            gallery_id = service.gallery_id
         return await self._image(gallery_id, face_id, context)
 
     async def _image(self, gallery_id: UUID | None, face_id: UUID, context: Context) -> httpbody_pb2.HttpBody:

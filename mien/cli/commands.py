@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.arguments import Data
+from mien.cli.audit_commands import audit
 from mien.cli.plainly import plainly
 
 app = typer.Typer(
@@ -22,11 +24,7 @@ models = typer.Typer(help="Model packs: the networks that find and embed faces."
 app.add_typer(services, name="services")
 app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
-
-Data = Annotated[
-    Path | None,
-    typer.Option(help="The folder of the mesh's data. By default where the platform keeps an application's."),
-]
+app.add_typer(audit, name="audit")
 
 PackName = Annotated[str, typer.Argument(help="Name of a model pack, or a pack file of your own, NAME.toml.")]
 Accept = Annotated[

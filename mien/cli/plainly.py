@@ -32,6 +32,7 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
 
 # By name, since to import them all would make every command slow to start.
 _FORESEEN = {
+    "ChainError",
     "CommandError",
     "FetchError",
     "FolderError",
