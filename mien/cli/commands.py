@@ -185,6 +185,18 @@ def verify_galleries(
     verify(service, classifiers, hold, data)
 
 
+@galleries.command("scrub")
+@plainly
+def scrub_galleries(data: Data = None) -> None:
+    """Write the tables of all galleries anew, so that Postgres' files no longer have what was erased.
+
+    It takes as long as the tables are large, and as much disk again; calls wait meanwhile.
+    """
+    from mien.cli.galleries import scrub_all
+
+    scrub_all(data)
+
+
 @models.command("list")
 @plainly
 def list_models(

@@ -137,3 +137,9 @@ ALTER TABLE galleries
     ADD images_days integer CHECK (images_days > 0),  -- images are erased after so many; NULL: kept with the face
     ADD faces_days integer CHECK (faces_days > 0),    -- faces likewise; NULL: kept
     ADD images_until bigint NOT NULL DEFAULT 0;       -- faces enrolled up to here have had theirs erased
+
+-- Postgres keeps samples of columns, to plan by, where no DELETE finds them: none of names and embeddings.
+ALTER TABLE subjects ALTER name SET STATISTICS 0, ALTER folded SET STATISTICS 0;
+ALTER TABLE faces
+    ALTER embedding SET STATISTICS 0, ALTER idempotency_key SET STATISTICS 0, ALTER fingerprint SET STATISTICS 0;
+ALTER TABLE images ALTER content SET STATISTICS 0;
