@@ -16,6 +16,7 @@ from classifier.hashes import Hashes
 from classifier.keys import Keys
 from classifier.memory import budget
 from classifier.metrics import Holdings, lag
+from classifier.presence import Presence
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
@@ -40,6 +41,7 @@ from store.chain import sealing
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
+from store.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ async def main(settings: Settings) -> None:
         grpc.aio.insecure_channel(settings.embedder, [*SOON, *sizes(settings.max_request)]) as channel,
     ):
         analyses, store = Analyses(channel, settings.max_request), GalleryStore(database)
-        additions = Additions(database)
+        additions, receipts = Additions(database), Receipts(database)
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
@@ -73,7 +75,9 @@ async def main(settings: Settings) -> None:
             add_RecognitionServiceServicer_to_server(
                 RecognitionServicer(analyses, recognition, verification), server
             )
-            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store, hashes), server)
+            add_GalleryServiceServicer_to_server(
+                GalleryServicer(enrolment, adding, store, hashes, receipts), server
+            )
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
         with scraped(registry, settings.metrics):
@@ -91,6 +95,7 @@ async def main(settings: Settings) -> None:
                     hashes.run(),
                     attempts.run(),
                     sealing(database),
+                    Presence(receipts, galleries, settings.listen).run(),
                 ],
                 ready=database.migrated(),
             )

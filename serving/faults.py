@@ -126,3 +126,8 @@ class GalleryTooLarge(Fault):
 class RevisionUnknown(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_REVISION_UNKNOWN
+
+
+class ReceiptNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_RECEIPT_NOT_FOUND

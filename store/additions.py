@@ -176,7 +176,8 @@ def _events(gallery: Gallery, written: list[tuple[_Row, Subject]], images: set[U
             "revision": mine[-1][0].revision,
         }
         what = ("face.added", mine[0][0].id) if len(mine) == 1 else ("faces.added", gallery.id)
-        yield Event(*what, sorted({subject.id for _, subject in mine}), told, actor=by)
+        subjects = sorted({subject.id for _, subject in mine})
+        yield Event(*what, subjects, told, gallery_id=gallery.id, actor=by)
 
 
 async def _copy(connection: Connection, table: str, types: str, rows: Iterable[tuple[object, ...]]) -> None:

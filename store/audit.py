@@ -66,7 +66,8 @@ class Event(NamedTuple):
     # Numbers, and short words of ours.
     details: Mapping[str, int | str] = {}
     result: str = OK  # or the reason of a refusal, as callers are told it
-    service_id: UUID | None = None  # whose object it is; the actor's if None
+    service_id: UUID | None = None  # whose object it is; the gallery's, or the actor's, if None
+    gallery_id: UUID | None = None
     actor: Actor | None = None  # who acts in this task if None
 
 
@@ -97,7 +98,10 @@ def record_sync(connection: psycopg.Connection[Any], event: Event) -> UUID:
 _INSERT = """
     INSERT INTO audit_inbox (
         id, actor, actor_id, origin, action, object, object_id, service_id, subjects, result, details
-    ) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ) VALUES (
+        %s, %s, %s, %s, %s, %s, %s,
+        coalesce(%s, (SELECT service_id FROM galleries WHERE id = %s), %s), %s, %s, %s
+    )
 """
 
 
@@ -111,7 +115,9 @@ def _row(event: Event) -> tuple[UUID, tuple[object, ...]]:
         event.action,
         ACTIONS[event.action],
         event.object_id,
-        event.service_id or actor.service_id,
+        event.service_id,
+        event.gallery_id,
+        actor.service_id,
         list(event.subjects),
         event.result,
         Jsonb(dict(event.details)),

@@ -1,6 +1,5 @@
 """One gallery's subjects, faces and images in Postgres. Every write is one transaction."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -89,7 +88,7 @@ class GalleryStore:
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "face erased", face_id)
             erased = Erased(gallery.revision, row[0], faces=1, images=images)
-            return await _receipt(connection, "face.erased", face_id, erased, [row[1]])
+            return await _receipt(connection, gallery_id, Event("face.erased", face_id, [row[1]]), erased)
 
     async def erase_faces(self, gallery_id: UUID, face_ids: list[UUID]) -> tuple[list[StoredFace], Erased]:
         """Erases those of the faces that are there; returns them, and what else went."""
@@ -111,7 +110,9 @@ class GalleryStore:
                 return [], Erased(gallery.revision)
             logged = await log_changes(connection, gallery, "face erased", ids)
             erased = Erased(logged.revision, faces=len(ids), images=images)
-            erased = await _receipt(connection, "faces.erased", gallery_id, erased, subjects)
+            erased = await _receipt(
+                connection, gallery_id, Event("faces.erased", gallery_id, subjects), erased
+            )
             return [StoredFace(*row[:3]) for row in rows], erased
 
     async def erase_subject(self, gallery_id: UUID, name: str) -> Erased:
@@ -131,7 +132,9 @@ class GalleryStore:
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "subject erased", subject.id)
             erased = Erased(gallery.revision, subject.name, 1, faces.rowcount, images)
-            return await _receipt(connection, "subject.erased", subject.id, erased, [subject.id])
+            return await _receipt(
+                connection, gallery_id, Event("subject.erased", subject.id, [subject.id]), erased
+            )
 
     async def clear(self, gallery_id: UUID) -> Erased:
         """Erases every subject and face, and with them the gallery's tie to a model."""
@@ -144,7 +147,7 @@ class GalleryStore:
             await _forget_model_if_empty(connection, gallery_id)
             await log_change(connection, gallery, "cleared", None)
             erased = Erased(gallery.revision, "", subjects.rowcount, faces.rowcount, images)
-            return await _receipt(connection, "gallery.cleared", gallery_id, erased)
+            return await _receipt(connection, gallery_id, Event("gallery.cleared", gallery_id), erased)
 
     async def create_subject(self, gallery_id: UUID, name: str) -> None:
         """Makes a subject without faces. Raises SubjectExists, letter case aside."""
@@ -153,7 +156,7 @@ class GalleryStore:
             if await find_subject(connection, gallery_id, name):
                 raise SubjectExists(f"there is a subject {name!r} already, letter case aside")
             (made,) = (await subjects_for(connection, gallery_id, [name])).values()
-            await record(connection, Event("subject.created", made.id, [made.id]))
+            await record(connection, Event("subject.created", made.id, [made.id], gallery_id=gallery_id))
 
     async def rename_subject(self, gallery_id: UUID, name: str, new_name: str) -> Renamed:
         """Gives a subject another name, or its faces to the subject that has that name already.
@@ -172,13 +175,14 @@ class GalleryStore:
             if other is None or other.id == subject.id:
                 await rename(connection, subject.id, new_name)
                 await log_change(connection, gallery, "subject renamed", subject.id)
-                told = {"revision": gallery.revision}
-                await record(connection, Event("subject.renamed", subject.id, [subject.id], told))
+                event = Event("subject.renamed", subject.id, [subject.id], {"revision": gallery.revision})
+                await record(connection, event._replace(gallery_id=gallery_id))
                 return Renamed(gallery.revision, new_name, changed=True, merged=False)
             await merge(connection, subject.id, other.id)
             await log_change(connection, gallery, "subject merged", subject.id, other.id)
-            merge_told: dict[str, int | str] = {"revision": gallery.revision, "into": str(other.id)}
-            await record(connection, Event("subject.merged", subject.id, [subject.id, other.id], merge_told))
+            both, into = [subject.id, other.id], str(other.id)
+            event = Event("subject.merged", subject.id, both, {"revision": gallery.revision, "into": into})
+            await record(connection, event._replace(gallery_id=gallery_id))
             return Renamed(gallery.revision, other.name, changed=True, merged=True)
 
     async def list_subjects(self, gallery_id: UUID, after: str = "", limit: int | None = None) -> list[str]:
@@ -249,7 +253,7 @@ class GalleryStore:
                 raise _no_face(face_id)
             if row[0] is None:
                 raise ImageNotKept(f"no image is kept of the face {face_id}", face_id=face_id)
-            await record(connection, Event("image.downloaded", face_id, [row[1]]))
+            await record(connection, Event("image.downloaded", face_id, [row[1]], gallery_id=gallery_id))
         return bytes(row[0])
 
 
@@ -265,12 +269,11 @@ async def _erase_images(connection: Connection, whose: str, *parameters: object)
     return erased.rowcount
 
 
-async def _receipt(
-    connection: Connection, action: str, object_id: UUID, erased: Erased, subjects: Sequence[UUID] = ()
-) -> Erased:
-    """The same, with the event that tells of it."""
+async def _receipt(connection: Connection, gallery_id: UUID, event: Event, erased: Erased) -> Erased:
+    """The same, with the id of the event that tells of it."""
     told = {name: getattr(erased, name) for name in ("revision", "subjects", "faces", "images")}
-    return erased._replace(receipt=await record(connection, Event(action, object_id, subjects, told)))
+    receipt = await record(connection, event._replace(details=told, gallery_id=gallery_id))
+    return erased._replace(receipt=receipt)
 
 
 async def _forget_model_if_empty(connection: Connection, gallery_id: UUID) -> None:

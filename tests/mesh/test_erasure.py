@@ -16,8 +16,8 @@ from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from mien.v1.recognition_pb2_grpc import RecognitionServiceStub
 from tests.mesh.conftest import Mesh, mien
 
-# Tables that keep the id of an erased face, and nothing else of it: that it was erased is told there. Postgres
-# keeps samples of their columns.
+# Tables that keep the id of an erased face, and nothing else of it: that it was erased is told there.
+# Postgres keeps samples of their columns.
 WITH_IDS = {"audit", "audit_inbox", "changes", "pg_statistic"}
 
 
