@@ -24,6 +24,7 @@ from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
 from classifier.rest.upload import Limits
 from classifier.settings import Settings
+from classifier.upkeep import Upkeep
 from classifier.verification import Verification
 from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
@@ -95,6 +96,7 @@ async def main(settings: Settings) -> None:
                     hashes.run(),
                     attempts.run(),
                     sealing(database),
+                    Upkeep(database, settings.audit_days).run(),
                     Presence(receipts, galleries, settings.listen).run(),
                 ],
                 ready=database.migrated(),

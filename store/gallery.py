@@ -90,8 +90,13 @@ class GalleryStore:
             erased = Erased(gallery.revision, row[0], faces=1, images=images)
             return await _receipt(connection, gallery_id, Event("face.erased", face_id, [row[1]]), erased)
 
-    async def erase_faces(self, gallery_id: UUID, face_ids: list[UUID]) -> tuple[list[StoredFace], Erased]:
-        """Erases those of the faces that are there; returns them, and what else went."""
+    async def erase_faces(
+        self, gallery_id: UUID, face_ids: list[UUID], *, and_subjects: bool = False
+    ) -> tuple[list[StoredFace], Erased]:
+        """Erases those of the faces that are there; returns them, and what else went.
+
+        With `and_subjects`, their subjects too that have no other.
+        """
         async with self._database.transaction() as connection:
             gallery = await hold_gallery(connection, gallery_id)
             images = await _erase_images(
@@ -108,8 +113,13 @@ class GalleryStore:
             await _forget_model_if_empty(connection, gallery_id)
             if not ids:
                 return [], Erased(gallery.revision)
+            gone = await connection.execute(
+                "DELETE FROM subjects WHERE %s AND id = ANY(%s)"
+                " AND NOT EXISTS (SELECT FROM faces WHERE subject_id = subjects.id)",
+                (and_subjects, subjects),
+            )
             logged = await log_changes(connection, gallery, "face erased", ids)
-            erased = Erased(logged.revision, faces=len(ids), images=images)
+            erased = Erased(logged.revision, "", gone.rowcount, len(ids), images)
             erased = await _receipt(
                 connection, gallery_id, Event("faces.erased", gallery_id, subjects), erased
             )
