@@ -10,6 +10,7 @@ from classifier.adding import Adding
 from classifier.analysis import Analyses
 from classifier.batches import Batches
 from classifier.enrolment import Enrolment
+from classifier.exporting import Exporting
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
 from classifier.hashes import Hashes
@@ -42,6 +43,7 @@ from store.chain import sealing
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
+from store.held import Held
 from store.receipts import Receipts
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ async def main(settings: Settings) -> None:
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
         attempts = Attempts(database)
         hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness, attempts)
+        exporting = Exporting(Held(database))
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
         ProcessCollector(registry=registry)
@@ -77,7 +80,7 @@ async def main(settings: Settings) -> None:
                 RecognitionServicer(analyses, recognition, verification), server
             )
             add_GalleryServiceServicer_to_server(
-                GalleryServicer(enrolment, adding, store, hashes, receipts), server
+                GalleryServicer(enrolment, adding, store, hashes, receipts, exporting), server
             )
             add_CompreFaceServiceServicer_to_server(compreface, server)
 

@@ -8,6 +8,7 @@ from google.api import httpbody_pb2
 from classifier import edges
 from classifier.adding import Adding
 from classifier.enrolment import Enrolment
+from classifier.exporting import Exporting
 from classifier.hashes import Hashes
 from classifier.keys import caller, gallery
 from classifier.messages import receipt, stored_face
@@ -29,12 +30,14 @@ class GalleryServicer(GalleryServiceServicer):
         store: GalleryStore,
         hashes: Hashes,
         receipts: Receipts,
+        exporting: Exporting,
     ) -> None:
         self._enrolment = enrolment
         self._adding = adding
         self._store = store
         self._hashes = hashes
         self._receipts = receipts
+        self._exporting = exporting
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
@@ -130,6 +133,16 @@ class GalleryServicer(GalleryServiceServicer):
             revision=erased.revision,
             receipt_id=str(erased.receipt),
         )
+
+    async def ExportSubject(
+        self, request: pb.ExportSubjectRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        async with aclosing(self._exporting.archive(gallery(), request.subject)) as pieces:
+            first = await anext(pieces)  # if it cannot begin, that is told before any header
+            await context.send_initial_metadata(NOT_TO_BE_KEPT)
+            yield httpbody_pb2.HttpBody(content_type="application/zip", data=first)
+            async for piece in pieces:
+                yield httpbody_pb2.HttpBody(content_type="application/zip", data=piece)
 
     async def GetErasureReceipt(
         self, request: pb.GetErasureReceiptRequest, context: Context

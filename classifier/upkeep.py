@@ -45,5 +45,7 @@ class Upkeep:
 
 async def _repeated(batch: Callable[[], Awaitable[int]]) -> None:
     """Until there is nothing left for it to do."""
-    while await batch():
+    left = await batch()
+    while left:
         await asyncio.sleep(BREATH)
+        left = await batch()
