@@ -45,7 +45,8 @@ async def test_calls_are_told_with_their_key_and_origin(
     added = await gallery.AddFace(pb.AddFaceRequest(image=obama, subject="Obama"), metadata=metadata)
     await gallery.GetFaceImage(pb.GetFaceImageRequest(face_id=added.face.face_id), metadata=metadata)
     await gallery.ListFaces(pb.ListFacesRequest(), metadata=metadata)  # leaves none
-    await gallery.DeleteSubject(pb.DeleteSubjectRequest(subject="Obama"), metadata=(("x-api-key", key),))
+    junk = (("x-api-key", key), ("x-forwarded-for", "203.0.113.7, DROP TABLE"))
+    await gallery.DeleteSubject(pb.DeleteSubjectRequest(subject="Obama"), metadata=junk)
     _, *told = awaited(classifier.database_url, service.id, 4)
     assert [each.action for each in told] == ["face.added", "image.downloaded", "subject.erased"]
     assert {(each.actor, each.actor_id) for each in told} == {("key", service.id)}
