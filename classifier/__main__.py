@@ -11,6 +11,7 @@ from classifier.allowances import Allowances
 from classifier.analysis import Analyses
 from classifier.batches import Batches
 from classifier.enrolment import Enrolment
+from classifier.exporting import Exporting
 from classifier.galleries import Galleries
 from classifier.gallery_servicer import GalleryServicer
 from classifier.hashes import Hashes
@@ -18,6 +19,7 @@ from classifier.keyring import Keyring
 from classifier.keys import Keys, most_faces
 from classifier.memory import budget
 from classifier.metrics import Holdings, lag
+from classifier.presence import Presence
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
@@ -25,6 +27,7 @@ from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
 from classifier.rest.upload import Limits
 from classifier.settings import Settings
+from classifier.upkeep import Upkeep
 from classifier.verification import Verification
 from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
@@ -37,9 +40,13 @@ from serving.scraping import scraped
 from serving.server import serve, sizes
 from serving.settings import read_settings
 from store.additions import Additions
+from store.attempts import Attempts
+from store.chain import sealing
 from store.database import Database
 from store.follower import Follower
 from store.gallery import GalleryStore
+from store.held import Held
+from store.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +60,18 @@ async def main(settings: Settings) -> None:
         grpc.aio.insecure_channel(settings.embedder, [*SOON, *sizes(settings.max_request)]) as channel,
     ):
         keyring, allowances = Keyring(database), Allowances(database)
-        keys = Keys(keyring, allowances, settings.max_staleness)
+        attempts = Attempts(database)
+        keys = Keys(keyring, allowances, settings.max_staleness, attempts)
         analyses = Analyses(channel, settings.max_request, keys.spend_image)
         store, additions = GalleryStore(database), Additions(database)
+        receipts = Receipts(database)
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
         hashes = Hashes(galleries)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions, most_faces)
+        exporting = Exporting(Held(database))
         verification = Verification(analyses, store)
         ProcessCollector(registry=registry)
         registry.register(Holdings(galleries, hashes))
@@ -74,7 +84,9 @@ async def main(settings: Settings) -> None:
             add_RecognitionServiceServicer_to_server(
                 RecognitionServicer(analyses, recognition, verification), server
             )
-            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store, hashes), server)
+            add_GalleryServiceServicer_to_server(
+                GalleryServicer(enrolment, adding, store, hashes, receipts, exporting), server
+            )
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
         with scraped(registry, settings.metrics):
@@ -89,7 +101,10 @@ async def main(settings: Settings) -> None:
                 max_request=settings.max_request,
                 background=[
                     Follower(database, galleries.catch_up, keyring.wake).run(),
-                    *(hashes.run(), keyring.run(), allowances.run()),
+                    *(hashes.run(), keyring.run(), allowances.run(), attempts.run()),
+                    sealing(database),
+                    Upkeep(database, settings.audit_days).run(),
+                    Presence(receipts, galleries, settings.listen).run(),
                 ],
                 ready=database.migrated(),
             )

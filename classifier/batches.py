@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from store.additions import Added, Additions, NewFace
+from store.audit import acting
 
 MOST = 500  # faces in a batch: the gallery is locked for some hundredths of a second
 MOST_BYTES = 8 << 20  # of their images, after which a batch gets no other face
@@ -39,7 +40,8 @@ class Batches:
             writer = asyncio.create_task(self._write(gallery_id, queue))
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
-        queue.put(line, _Waiting(face, answer))
+        # The writer's task is of whoever came first: each face must say whose it is.
+        queue.put(line, _Waiting(face._replace(by=face.by or acting()), answer))
         return await answer
 
     async def _write(self, gallery_id: UUID, queue: "_Queue") -> None:

@@ -109,6 +109,13 @@ def face_id(text: str, field: str = "face_id") -> UUID:
         raise ArgumentInvalid(f"{field} is a UUID, as AddFace answered it", field=field) from None
 
 
+def receipt_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentInvalid("receipt_id is a UUID, as an erasure answered it", field="receipt_id") from None
+
+
 def face_ids(texts: Iterable[str]) -> list[UUID]:
     ids = [face_id(text, "face_ids") for text in texts]
     if not 1 <= len(ids) <= MOST_IDS:

@@ -78,6 +78,13 @@ class Galleries:
         still = held is not None and held.matrix is view.matrix and held.revision == view.revision
         return still and gallery_id not in self._changing
 
+    def is_past(self, gallery_id: UUID, revision: int) -> bool:
+        """Whether nothing is in memory that this revision of a gallery does not have."""
+        view = self._shelf.get(gallery_id)
+        if view is None:  # what is being loaded may be older
+            return gallery_id not in self._updates
+        return view.revision >= revision and gallery_id not in self._changing
+
     def behind(self) -> float:
         """Seconds since all that are held were last known to be as in Postgres. In any thread."""
         levels = [self._shelf.level(each) for each in self.held()]
@@ -187,7 +194,11 @@ class Galleries:
     async def _applied(self, gallery_id: UUID, view: View) -> bool:
         """Whether the log reached from this view to the newest revision, and all of it is applied."""
         asked = time.monotonic()
-        news = await changes_since(self._database, gallery_id, view.revision)
+        try:
+            news = await changes_since(self._database, gallery_id, view.revision)
+        except ApiKeyUnknown:  # its service has been erased, and what it had with it
+            await asyncio.to_thread(view.matrix.clear)
+            raise
         if news.trimmed:
             return False
         self._changing.add(gallery_id)

@@ -8,24 +8,36 @@ from google.api import httpbody_pb2
 from classifier import edges
 from classifier.adding import Adding
 from classifier.enrolment import Enrolment
+from classifier.exporting import Exporting
 from classifier.hashes import Hashes
-from classifier.keys import gallery
-from classifier.messages import stored_face
+from classifier.keys import gallery, service
+from classifier.messages import receipt, stored_face
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceServicer
 from serving.guard import Context
 from store.gallery import GalleryStore
 from store.hashing import as_text
+from store.receipts import Receipts
 
 NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not live on in a cache
 
 
 class GalleryServicer(GalleryServiceServicer):
-    def __init__(self, enrolment: Enrolment, adding: Adding, store: GalleryStore, hashes: Hashes) -> None:
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        adding: Adding,
+        store: GalleryStore,
+        hashes: Hashes,
+        receipts: Receipts,
+        exporting: Exporting,
+    ) -> None:
         self._enrolment = enrolment
         self._adding = adding
         self._store = store
         self._hashes = hashes
+        self._receipts = receipts
+        self._exporting = exporting
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
@@ -59,11 +71,17 @@ class GalleryServicer(GalleryServiceServicer):
 
     async def DeleteFace(self, request: pb.DeleteFaceRequest, context: Context) -> pb.DeleteFaceResponse:
         erased = await self._store.erase_face(gallery(), edges.face_id(request.face_id))
-        return pb.DeleteFaceResponse(subject=erased.subject, revision=erased.revision)
+        return pb.DeleteFaceResponse(
+            subject=erased.subject, revision=erased.revision, receipt_id=str(erased.receipt)
+        )
 
     async def DeleteFaces(self, request: pb.DeleteFacesRequest, context: Context) -> pb.DeleteFacesResponse:
-        faces, revision = await self._store.erase_faces(gallery(), edges.face_ids(request.face_ids))
-        return pb.DeleteFacesResponse(faces=[stored_face(face) for face in faces], revision=revision)
+        faces, erased = await self._store.erase_faces(gallery(), edges.face_ids(request.face_ids))
+        return pb.DeleteFacesResponse(
+            faces=[stored_face(face) for face in faces],
+            revision=erased.revision,
+            receipt_id=str(erased.receipt or ""),
+        )
 
     async def GetFaceImage(self, request: pb.GetFaceImageRequest, context: Context) -> httpbody_pb2.HttpBody:
         image = await self._store.image(gallery(), edges.face_id(request.face_id))
@@ -98,13 +116,39 @@ class GalleryServicer(GalleryServiceServicer):
         self, request: pb.DeleteSubjectRequest, context: Context
     ) -> pb.DeleteSubjectResponse:
         erased = await self._store.erase_subject(gallery(), request.subject)
-        return pb.DeleteSubjectResponse(subject=erased.subject, faces=erased.faces, revision=erased.revision)
+        return pb.DeleteSubjectResponse(
+            subject=erased.subject,
+            faces=erased.faces,
+            revision=erased.revision,
+            receipt_id=str(erased.receipt),
+        )
 
     async def ClearGallery(
         self, request: pb.ClearGalleryRequest, context: Context
     ) -> pb.ClearGalleryResponse:
         erased = await self._store.clear(gallery())
-        return pb.ClearGalleryResponse(subjects=erased.subjects, faces=erased.faces, revision=erased.revision)
+        return pb.ClearGalleryResponse(
+            subjects=erased.subjects,
+            faces=erased.faces,
+            revision=erased.revision,
+            receipt_id=str(erased.receipt),
+        )
+
+    async def ExportSubject(
+        self, request: pb.ExportSubjectRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        async with aclosing(self._exporting.archive(gallery(), request.subject)) as pieces:
+            first = await anext(pieces)  # if it cannot begin, that is told before any header
+            await context.send_initial_metadata(NOT_TO_BE_KEPT)
+            yield httpbody_pb2.HttpBody(content_type="application/zip", data=first)
+            async for piece in pieces:
+                yield httpbody_pb2.HttpBody(content_type="application/zip", data=piece)
+
+    async def GetErasureReceipt(
+        self, request: pb.GetErasureReceiptRequest, context: Context
+    ) -> pb.GetErasureReceiptResponse:
+        wanted = edges.receipt_id(request.receipt_id)
+        return receipt(await self._receipts.get(service(), gallery(), wanted))
 
     async def GetGalleryState(
         self, request: pb.GetGalleryStateRequest, context: Context

@@ -2,13 +2,12 @@
 
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import unquote
 
 from classifier.buckets import Bucket
 from serving.faults import ApiKeyGuessed
 from serving.guard import Context
+from serving.origin import origin
 
-HEADER = "x-envoy-external-address"  # Envoy sets it, whatever a caller says
 AT_ONCE = 60  # keys that open nothing
 A_SECOND = 1.0  # more of them
 REMEMBERED = 10_000  # addresses
@@ -41,12 +40,8 @@ class Guesses:
 
 
 def address_of(context: Context) -> str:
-    """Whom a call came from, as Envoy saw it; or past Envoy, inside the mesh, as we see it ourselves."""
-    told = dict(context.invocation_metadata() or ()).get(HEADER)
-    if isinstance(told, str) and told:
-        return owner(told)
-    host, _, _ = unquote(context.peer()).partition(":")[2].rpartition(":")  # of ipv6:%5B::1%5D:50052, say
-    return owner(host.strip("[]"))
+    """Whom a call came from, in so far as one owner has it."""
+    return owner(origin(context) or context.peer())
 
 
 def owner(text: str) -> str:

@@ -13,8 +13,19 @@ from classifier.allowances import Allowances
 from classifier.guesses import Guesses, address_of
 from classifier.keyring import Keyring
 from classifier.rules import Rule, rule_for
-from serving.faults import ApiKeyMalformed, ApiKeyMissing, ApiKeyScope, ApiKeyUnknown, Fault
+from serving.faults import (
+    ApiKeyGuessed,
+    ApiKeyMalformed,
+    ApiKeyMissing,
+    ApiKeyScope,
+    ApiKeyUnknown,
+    Fault,
+)
 from serving.guard import Context, ServerInterceptor, guarded
+from serving.origin import origin
+from serving.status import reason_of
+from store.attempts import Attempts
+from store.audit import Actor, act_as
 from store.callers import Caller
 from store.keys import FORM, hash_of
 
@@ -37,9 +48,19 @@ def gallery() -> UUID:
     return gallery_id
 
 
+def service() -> UUID:
+    """The service that the key of the call in progress opens."""
+    return _call.get().caller.service_id
+
+
 def most_faces() -> int | None:
     """How many faces the gallery may have for the call in progress to add another; None: any number."""
     return _call.get().caller.limits.max_faces
+
+
+def acts(caller: Caller, context: Context) -> None:
+    """From here on the audit log has this key as who acts in the call in progress."""
+    act_as(Actor("key", caller.key_id, origin(context), caller.service_id))
 
 
 class Keys(ServerInterceptor):
@@ -47,12 +68,20 @@ class Keys(ServerInterceptor):
     what it may.
 
     `max_staleness` is how long, in seconds, a key is believed while Postgres is away, by calls that allow it.
+    `attempts` counts the calls that are refused, for the audit log.
     """
 
-    def __init__(self, keyring: Keyring, allowances: Allowances, max_staleness: float = 0.0) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        allowances: Allowances,
+        max_staleness: float = 0.0,
+        attempts: Attempts | None = None,
+    ) -> None:
         self._keyring = keyring
         self._allowances = allowances
         self._max_staleness = max_staleness
+        self._attempts = attempts
         self._guesses = Guesses()
 
     async def intercept_service(self, continuation: Any, details: grpc.HandlerCallDetails) -> Any:
@@ -99,9 +128,15 @@ class Keys(ServerInterceptor):
     @asynccontextmanager
     async def _guard(self, context: Context, rule: Rule, max_staleness: float) -> AsyncIterator[None]:
         key = dict(context.invocation_metadata() or ()).get(HEADER)
-        caller = await self.let_in(key, rule, address_of(context), max_staleness)
-        # It is set for the call's own task; that of another call knows nothing of it.
+        try:
+            caller = await self.let_in(key, rule, address_of(context), max_staleness)
+        except (ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope, ApiKeyGuessed) as fault:
+            if self._attempts:
+                self._attempts.note("key.refused", reason_of(fault), origin(context))
+            raise
+        # These are set for the call's own task; that of another call knows nothing of them.
         _call.set(_LetIn(caller, rule))
+        acts(caller, context)
         yield
 
     async def _found(self, key_hash: bytes, rule: Rule, address: str, max_staleness: float) -> Caller:

@@ -12,6 +12,7 @@ from classifier.verification import ComparedFace, Likeness
 from mien.v1 import face_pb2 as pb
 from mien.v1 import gallery_pb2, recognition_pb2
 from store.gallery import StoredFace
+from store.receipts import Receipt
 
 WEARS = {
     Wear.WITHOUT: pb.MASK_WEAR_WITHOUT,
@@ -99,6 +100,25 @@ def likenesses(likenesses: Iterable[Likeness]) -> list[recognition_pb2.Likeness]
 def stored_face(face: StoredFace) -> gallery_pb2.StoredFace:
     message = gallery_pb2.StoredFace(face_id=str(face.face_id), subject=face.subject)
     message.created_at.FromDatetime(face.created_at)
+    return message
+
+
+def receipt(receipt: Receipt) -> gallery_pb2.GetErasureReceiptResponse:
+    told = receipt.details
+    message = gallery_pb2.GetErasureReceiptResponse(
+        receipt_id=str(receipt.id),
+        revision=told["revision"],
+        subjects=told["subjects"],
+        faces=told["faces"],
+        images=told["images"],
+        complete=receipt.complete,
+    )
+    message.erased_at.FromDatetime(receipt.at)
+    for each in receipt.replicas:
+        replica = message.replicas.add(name=each.name)
+        replica.seen_at.FromDatetime(each.seen_at)
+        if each.passed_at:
+            replica.passed_at.FromDatetime(each.passed_at)
     return message
 
 

@@ -36,6 +36,9 @@ class Settings:
         "seconds that an answer may be stale while Postgres is away, if its caller allows that; 0: never",
         10.0,
     )
+    audit_days: int = setting(
+        "CLASSIFIER_AUDIT_DAYS", "days that events of the audit log are kept; 0: for good", 365
+    )
     metrics: str | None = setting(
         "CLASSIFIER_METRICS", "where to serve metrics, over HTTP, as host:port; nowhere if unset", None
     )

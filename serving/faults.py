@@ -151,3 +151,8 @@ class QuotaExceeded(Fault):
 class GalleryFull(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_GALLERY_FULL
+
+
+class ReceiptNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_RECEIPT_NOT_FOUND

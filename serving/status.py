@@ -12,8 +12,7 @@ DOMAIN = "mien"  # of every ErrorInfo
 def to_status(fault: faults.Fault) -> status_pb2.Status:
     """What gRPC clients and, through Envoy, REST clients of the native contract see of a fault."""
     info = Any()
-    reason = pb.ErrorReason.Name(fault.reason).removeprefix("ERROR_REASON_")
-    info.Pack(error_details_pb2.ErrorInfo(domain=DOMAIN, reason=reason, metadata=fault.facts))
+    info.Pack(error_details_pb2.ErrorInfo(domain=DOMAIN, reason=reason_of(fault), metadata=fault.facts))
     details = [info]
     if fault.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
@@ -21,6 +20,11 @@ def to_status(fault: faults.Fault) -> status_pb2.Status:
         details.append(Any())
         details[-1].Pack(retry)
     return status_pb2.Status(code=fault.code.value[0], message=str(fault), details=details)
+
+
+def reason_of(fault: faults.Fault) -> str:
+    """As it is told: the name of the ErrorReason without its prefix."""
+    return pb.ErrorReason.Name(fault.reason).removeprefix("ERROR_REASON_")
 
 
 def from_status(status: status_pb2.Status) -> faults.Fault | None:

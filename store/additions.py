@@ -1,14 +1,15 @@
 """Adds faces to a gallery, any number of them in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from serving.faults import ArgumentInvalid, Fault, GalleryFull, IdempotencyKeyUsed, ModelMismatch
+from store.audit import Actor, Event, acting, record
 from store.database import Connection, Database
 from store.gallery import StoredFace, check_model
 from store.revisions import Gallery, hold_gallery, log_changes, newest_in
-from store.subjects import subjects_for
+from store.subjects import Subject, subjects_for
 
 
 class Key(NamedTuple):
@@ -25,6 +26,7 @@ class NewFace(NamedTuple):
     image: bytes | None  # the file
     key: Key | None = None
     max_faces: int | None = None  # that the gallery may have with it; None: any number
+    by: Actor | None = None  # who adds it, if that is not who acts in the task that writes it
 
 
 class Added(NamedTuple):
@@ -170,12 +172,29 @@ async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> 
     )
     columns = "id, gallery_id, subject_id, embedding, model, idempotency_key, fingerprint"
     await _copy(connection, f"faces ({columns})", "uuid uuid uuid bytea text text bytea", faces)
-    if images := [(row.id, row.face.image) for row in rows if row.face.image is not None]:
+    images = [(row.id, row.face.image) for row in rows if row.face.image is not None and gallery.save_images]
+    if images:
         await _copy(connection, "images (face_id, content)", "uuid bytea", images)
     logged = await log_changes(connection, gallery, "face added", [row.id for row in rows])
+    for event in _events(gallery, written, {id_ for id_, _ in images}):
+        await record(connection, event)
     return {
         row.id: Added(StoredFace(row.id, subject.name, logged.at), row.revision) for row, subject in written
     }
+
+
+def _events(gallery: Gallery, written: list[tuple[_Row, Subject]], images: set[UUID]) -> Iterator[Event]:
+    """One for each who adds, however many faces."""
+    for by in dict.fromkeys(row.face.by or acting() for row, _ in written):
+        mine = [(row, subject) for row, subject in written if (row.face.by or acting()) == by]
+        told = {
+            "faces": len(mine),
+            "images": sum(row.id in images for row, _ in mine),
+            "revision": mine[-1][0].revision,
+        }
+        what = ("face.added", mine[0][0].id) if len(mine) == 1 else ("faces.added", gallery.id)
+        subjects = sorted({subject.id for _, subject in mine})
+        yield Event(*what, subjects, told, gallery_id=gallery.id, actor=by)
 
 
 async def _copy(connection: Connection, table: str, types: str, rows: Iterable[tuple[object, ...]]) -> None:

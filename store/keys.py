@@ -3,13 +3,15 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, LiteralString, NamedTuple, get_args
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
+
+from store.audit import Event, record_sync
 
 Scope = Literal["recognise", "enrol", "manage", "all"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -77,11 +79,12 @@ def create_key(
     try:
         with connection.transaction():
             listed = connection.cursor(row_factory=class_row(Listed)).execute(statement, values).fetchone()
+            assert listed
+            record_sync(connection, Event("key.created", listed.id, service_id=service_id))
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
     except psycopg.errors.ForeignKeyViolation:
         raise KeyTermsError("there is no such service") from None
-    assert listed
     return listed, key
 
 
@@ -96,10 +99,9 @@ def rename_key(connection: psycopg.Connection[Any], service_id: UUID, key: str, 
     _check_name(name)
     statement = "UPDATE keys SET name = %s WHERE service_id = %s AND (name = %s OR id::text = %s)"
     try:
-        done = connection.execute(statement, (name, service_id, key, key.lower()))
+        _change(connection, "key.renamed", service_id, key, statement, (name, service_id, key, key.lower()))
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
-    _expect_one(done.rowcount, key)
 
 
 def revoke_key(connection: psycopg.Connection[Any], service_id: UUID, key: str) -> None:
@@ -108,7 +110,7 @@ def revoke_key(connection: psycopg.Connection[Any], service_id: UUID, key: str) 
     Once it is committed every replica refuses the key within a second, most of them within milliseconds.
     """
     statement = "DELETE FROM keys WHERE service_id = %s AND (name = %s OR id::text = %s)"
-    _expect_one(connection.execute(statement, (service_id, key, key.lower())).rowcount, key)
+    _change(connection, "key.revoked", service_id, key, statement, (service_id, key, key.lower()))
 
 
 def hash_of(key: str) -> bytes:
@@ -144,7 +146,17 @@ def _taken(name: str) -> KeyTermsError:
     return KeyTermsError(f"the service has a key named {name!r} already; choose another name")
 
 
-def _expect_one(count: int, key: str) -> None:
-    if not count:
-        told = "of this id" if FORM.fullmatch(key) else f"named {key!r}"  # it may be the key itself
-        raise KeyTermsError(f"the service has no key {told}; `mien keys list` shows which it has")
+def _change(
+    connection: psycopg.Connection[Any],
+    action: str,
+    service_id: UUID,
+    key: str,
+    statement: LiteralString,
+    values: Sequence[object],
+) -> None:
+    with connection.transaction():
+        changed = connection.execute(f"{statement} RETURNING id", values).fetchone()
+        if changed is None:
+            told = "of this id" if FORM.fullmatch(key) else f"named {key!r}"  # it may be the key itself
+            raise KeyTermsError(f"the service has no key {told}; `mien keys list` shows which it has")
+        record_sync(connection, Event(action, changed[0], service_id=service_id))

@@ -53,7 +53,7 @@ def rebuilt(connection: psycopg.Connection[Any], gallery_id: UUID, hold: bool) -
         level, locking = ("READ COMMITTED", "FOR UPDATE") if hold else ("REPEATABLE READ", "")
         connection.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
         row = connection.execute(
-            f"SELECT revision FROM galleries WHERE id = %s {locking}",  # nosec B608 # our own words
+            f"SELECT revision FROM galleries WHERE id = %s {locking}",
             (gallery_id,),
         ).fetchone()
         yield row and _read(connection, gallery_id, row[0])

@@ -24,6 +24,7 @@ class Gallery(NamedTuple):
     model: str | None
     dimension: int | None
     false_match_rate: float = 0.0  # the service's policy; read by `newest` alone
+    save_images: bool = True  # whether images are kept; read by `hold_gallery` alone
 
 
 class AddedFace(NamedTuple):
@@ -66,7 +67,8 @@ async def hold_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
     """The gallery as it is, with its row locked until the transaction ends."""
     cursor = connection.cursor(row_factory=class_row(Gallery))
     await cursor.execute(
-        "SELECT id, revision, model, dimension FROM galleries WHERE id = %s FOR UPDATE", (gallery_id,)
+        "SELECT id, revision, model, dimension, save_images FROM galleries WHERE id = %s FOR UPDATE",
+        (gallery_id,),
     )
     return _there(await cursor.fetchone())
 

@@ -1,11 +1,12 @@
 """Services: what they are called and do, and the policies of their galleries."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, LiteralString, NamedTuple, get_args
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.rows import class_row
 
+from store.audit import Event, record_sync
 from store.keys import FIRST, create_key
 
 ServiceType = Literal["recognition", "detection", "verification"]
@@ -61,6 +62,7 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
                 connection.execute(
                     "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (service.gallery_id, service.id)
                 )
+            _record(connection, "service.created", service.id)
             _, key = create_key(connection, service.id, FIRST)
     except psycopg.errors.UniqueViolation:
         raise ServiceError(f"there is a service named {name!r} already; choose another name") from None
@@ -88,13 +90,7 @@ def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate:
     """
     if not 1e-5 <= false_match_rate <= 0.1:
         raise ServiceError("a false-match rate is a number from 0.00001 to 0.1")
-    done = connection.execute(
-        "UPDATE galleries SET false_match_rate = %s FROM services"
-        " WHERE services.id = service_id AND name = %s",
-        (false_match_rate, name),
-    )
-    if not done.rowcount:
-        raise ServiceError(f"there is no recognition service named {name!r}")
+    _change(connection, name, "false_match_rate = %s", [false_match_rate])
 
 
 def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:
@@ -105,3 +101,19 @@ def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[
         WHERE galleries.model <> %s GROUP BY services.name, galleries.model ORDER BY services.name
     """
     return connection.cursor(row_factory=class_row(Enrolled)).execute(query, (model,)).fetchall()
+
+
+def _change(connection: psycopg.Connection[Any], name: str, change: LiteralString, values: list[Any]) -> None:
+    with connection.transaction():
+        changed = connection.execute(
+            f"UPDATE galleries SET {change} FROM services"
+            " WHERE services.id = service_id AND name = %s RETURNING service_id",
+            (*values, name),
+        ).fetchone()
+        if changed is None:
+            raise ServiceError(f"there is no recognition service named {name!r}")
+        _record(connection, "service.changed", changed[0])
+
+
+def _record(connection: psycopg.Connection[Any], action: str, service_id: UUID) -> None:
+    record_sync(connection, Event(action, service_id, service_id=service_id))

@@ -121,6 +121,7 @@ _TOLD: dict[type[Exception], _Told] = {
     faults.GalleryBehind: _Told(AWAY, 0, _as_it_is),
     faults.IdempotencyKeyUsed: _Told(BAD_REQUEST, 0, _as_it_is),  # its clients send no key
     faults.ImageNotKept: _Told(NOT_FOUND, 44, lambda fault, _: f"Image {fault.facts['face_id']} not found"),
+    faults.ReceiptNotFound: _Told(NOT_FOUND, 0, _as_it_is),  # none of its clients can ask for one
     faults.GalleryTooLarge: _Told(AWAY, 0, _as_it_is),
     faults.RevisionUnknown: _Told(BAD_REQUEST, 0, _as_it_is),  # none of its clients can ask for one
 }

@@ -9,7 +9,7 @@ from google.api import httpbody_pb2
 
 from classifier.analysis import Wanted
 from classifier.guesses import address_of
-from classifier.keys import gallery
+from classifier.keys import acts, gallery
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused
 from classifier.rest.ids import subject, uuid
 from classifier.rest.options import read_min_face_size, read_threshold
@@ -94,6 +94,7 @@ class Faces(Paths):
         face_id, gallery_id = uuid(request.image_id), None
         with suppress(ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope):  # answered as a face that is not there
             caller = await self.parts.keys.let_in(request.api_key, _STATIC, address_of(context))
+            acts(caller, context)
             gallery_id = caller.gallery_id
         return await self._image(gallery_id, face_id, context)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.audit_commands import audit
 from mien.cli.key_commands import keys
 from mien.cli.options import Data
 from mien.cli.plainly import plainly
@@ -26,6 +27,7 @@ app.add_typer(services, name="services")
 app.add_typer(keys, name="keys")
 app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
+app.add_typer(audit, name="audit")
 
 PackName = Annotated[str, typer.Argument(help="Name of a model pack, or a pack file of your own, NAME.toml.")]
 Accept = Annotated[
@@ -149,6 +151,9 @@ def gateway(
 def create_service(
     name: Annotated[str, typer.Argument(help="A name of your own.")],
     kind: Annotated[str, typer.Option("--type", help="recognition, detection or verification.")],
+    images: Annotated[
+        bool, typer.Option(help="Whether to keep the images that faces are enrolled from.")
+    ] = True,
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it, as JSON.")] = False,
 ) -> None:
@@ -160,7 +165,7 @@ def create_service(
     """
     from mien.cli.services import create
 
-    create(name, kind, data, as_json)
+    create(name, kind, data, as_json, images)
 
 
 @services.command("list")
@@ -190,6 +195,31 @@ def set_policy(
     from mien.cli.services import policy
 
     policy(name, false_match_rate, data)
+
+
+@services.command("retention")
+@plainly
+def set_retention(
+    name: Annotated[str, typer.Argument(help="Name of a recognition service.")],
+    images_days: Annotated[
+        int | None,
+        typer.Option(min=0, help="Erase images after so many days; 0: keep them with their faces."),
+    ] = None,
+    faces_days: Annotated[
+        int | None, typer.Option(min=0, help="Erase faces after so many days; 0: keep them.")
+    ] = None,
+    images: Annotated[
+        bool | None, typer.Option(help="Whether to keep images of faces that are enrolled from now on.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Say for how long a service keeps images and faces, and show it. What is not named stays as it is.
+
+    Classifiers erase what is too old within some minutes, subjects without a face left among it.
+    """
+    from mien.cli.services import retention
+
+    retention(name, images_days, faces_days, images, data)
 
 
 @galleries.command("list")
@@ -225,6 +255,18 @@ def verify_galleries(
     from mien.cli.verifying import verify
 
     verify(service, classifiers, hold, data)
+
+
+@galleries.command("scrub")
+@plainly
+def scrub_galleries(data: Data = None) -> None:
+    """Write the tables of all galleries anew, so that Postgres' files no longer have what was erased.
+
+    It takes as long as the tables are large, and as much disk again; calls wait meanwhile.
+    """
+    from mien.cli.galleries import scrub_all
+
+    scrub_all(data)
 
 
 @models.command("list")

@@ -33,6 +33,7 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
 # By name, since to import them all would make every command slow to start.
 _FORESEEN = {
     "CertificateError",
+    "ChainError",
     "CommandError",
     "FetchError",
     "FolderError",

@@ -15,7 +15,9 @@ from mien.cli.plainly import CommandError
 from mien.launcher.folder import Folder, default_folder
 from mien.launcher.mesh import free_port
 from mien.launcher.postgres import Postgres
+from store.audit import COMMAND, act_as
 from store.migrations import migrate
+from store.retention import Keeping, keep, keeping_of
 from store.services import Service, create_service, list_services, set_policy
 
 T = TypeVar("T")
@@ -23,9 +25,13 @@ T = TypeVar("T")
 PATIENCE = 30.0  # seconds until a database that was stopped must answer
 
 
-def create(name: str, kind: str, data: Path | None, as_json: bool) -> None:
+def create(name: str, kind: str, data: Path | None, as_json: bool, images: bool = True) -> None:
     def make(connection: psycopg.Connection[Any]) -> tuple[Service, str]:
-        return create_service(connection, name, kind)
+        with connection.transaction():
+            made = create_service(connection, name, kind)
+            if not images:
+                keep(connection, name, Keeping(images=False, images_days=None, faces_days=None))
+            return made
 
     service, key = in_database(data, make)
     if as_json:
@@ -53,6 +59,31 @@ def policy(name: str, false_match_rate: float, data: Path | None) -> None:
 
     expect_mesh(data)
     in_database(data, change)
+
+
+def retention(
+    name: str, images_days: int | None, faces_days: int | None, images: bool | None, data: Path | None
+) -> None:
+    def change(connection: psycopg.Connection[Any]) -> Keeping:
+        before = keeping_of(connection, name)
+        after = Keeping(
+            before.images if images is None else images,
+            before.images_days if images_days is None else images_days or None,
+            before.faces_days if faces_days is None else faces_days or None,
+        )
+        if after != before:
+            keep(connection, name, after)
+        return after
+
+    expect_mesh(data)
+    kept = in_database(data, change)
+    print(f"new images: {'kept' if kept.images else 'not kept'}")
+    print(f"images: {_days(kept.images_days, 'as long as their faces')}")
+    print(f"faces: {_days(kept.faces_days, 'until they are erased')}")
+
+
+def _days(days: int | None, forever: str) -> str:
+    return f"{days} days" if days else forever
 
 
 def _told(service: Service) -> dict[str, str | float]:
@@ -89,6 +120,7 @@ def _connected(url: str, work: Callable[[psycopg.Connection[Any]], T]) -> T:
     try:
         migrate(url)
         with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
+            act_as(COMMAND)
             return work(connection)
     except psycopg.OperationalError as error:
         raise CommandError(f"the database cannot be reached: {error}") from None

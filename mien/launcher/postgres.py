@@ -68,6 +68,8 @@ class Postgres:
             "unix_socket_directories": "",
             "max_connections": 200,
             "shared_buffers": "128MB",
+            # Old files of the log have what was erased since: they go, and are not kept for another use.
+            "wal_recycle": "off",
             "log_min_messages": "warning",
             "log_statement": "none",
             # Statements hold names and embeddings: an error is logged without them.

@@ -77,13 +77,15 @@ def mesh() -> Iterator[Mesh]:
     photograph("obama")  # the sample photographs and the model pack are fetched once, before the clock runs
     mien("models", "pull")
     data = Path(mkdtemp(prefix="mien-test-"))
+    temporary = data / "temporary"  # so that a test can tell what the mesh leaves there
+    temporary.mkdir()
     command = [sys.executable, "-m", "mien", "up", "--port", "0", "--data", str(data)]
     process = subprocess.Popen(
         [*command, "--classifiers", "2", "--embedders", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1", "TMPDIR": str(temporary)},
     )
     port, log, reader = _ready(process)
     mesh = Mesh(process, data, port, log)

@@ -8,7 +8,7 @@ import pytest
 from serving.faults import ArgumentInvalid, FaceNotFound, ModelMismatch, SubjectExists, SubjectNotFound
 from store.additions import Additions, NewFace
 from store.database import Database
-from store.gallery import GalleryStore
+from store.gallery import Erased, GalleryStore
 from store.revisions import newest
 from tests.galleries import IMAGE, embedding, enrol, new_gallery
 
@@ -181,11 +181,11 @@ async def test_faces_are_erased_together_and_strangers_passed_over(
     other = new_gallery(database_url)
     kept, _ = await enrol(store, other, "Ann")
     ids = [face.face_id for face in faces[:3]]
-    erased, revision = await store.erase_faces(gallery_id, [*ids, uuid4(), kept.face_id])
-    assert ({face.face_id for face in erased}, revision) == (set(ids), 7)
+    erased, told = await store.erase_faces(gallery_id, [*ids, uuid4(), kept.face_id])
+    assert ({face.face_id for face in erased}, told.revision) == (set(ids), 7)
     assert (await store.list_faces(gallery_id, None, limit=9)).faces == faces[3:]
     assert (await store.list_faces(other, None, limit=9)).total == 1
-    assert await store.erase_faces(gallery_id, [uuid4()]) == ([], 7)
+    assert await store.erase_faces(gallery_id, [uuid4()]) == ([], Erased(7))
 
 
 async def test_a_template_is_what_was_enrolled(
