@@ -70,22 +70,24 @@ def create_key(
     limits = _checked(limits)
     if lifetime is not None and not timedelta() < lifetime <= timedelta(days=36525):
         raise KeyTermsError("a key lives for more than no time, and for a hundred years at most")
-    key = str(uuid4())
-    statement = (
-        f"INSERT INTO keys (id, service_id, key_hash, name, scopes, expires_at, {', '.join(Limits._fields)})"
-        f" VALUES (%s, %s, %s, %s, %s, now() + %s, %s, %s, %s, %s, %s) RETURNING {_LISTED}"
-    )
-    values = (uuid4(), service_id, hash_of(key), name, sorted(set(scopes)), lifetime, *limits)
     try:
         with connection.transaction():
-            listed = connection.cursor(row_factory=class_row(Listed)).execute(statement, values).fetchone()
-            assert listed
+            listed, key = _insert(connection, service_id, name, scopes, lifetime, limits)
             record_sync(connection, Event("key.created", listed.id, service_id=service_id))
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
     except psycopg.errors.ForeignKeyViolation:
         raise KeyTermsError("there is no such service") from None
     return listed, key
+
+
+def first_key(connection: psycopg.Connection[Any], service_id: UUID) -> tuple[UUID, str]:
+    """Makes the key that a new service comes with, and returns its id and itself.
+
+    The event of the service is to tell of it.
+    """
+    listed, key = _insert(connection, service_id, FIRST, ("all",), None, UNLIMITED)
+    return listed.id, key
 
 
 def list_keys(connection: psycopg.Connection[Any], service_id: UUID) -> list[Listed]:
@@ -116,6 +118,25 @@ def revoke_key(connection: psycopg.Connection[Any], service_id: UUID, key: str) 
 def hash_of(key: str) -> bytes:
     """SHA-256 of a key in its canonical form: a key has too many bits to be guessed from it."""
     return hashlib.sha256(str(UUID(key)).encode()).digest()
+
+
+def _insert(
+    connection: psycopg.Connection[Any],
+    service_id: UUID,
+    name: str,
+    scopes: Iterable[str],
+    lifetime: timedelta | None,
+    limits: Limits,
+) -> tuple[Listed, str]:
+    key = str(uuid4())
+    statement = (
+        f"INSERT INTO keys (id, service_id, key_hash, name, scopes, expires_at, {', '.join(Limits._fields)})"
+        f" VALUES (%s, %s, %s, %s, %s, now() + %s, %s, %s, %s, %s, %s) RETURNING {_LISTED}"
+    )
+    values = (uuid4(), service_id, hash_of(key), name, sorted(set(scopes)), lifetime, *limits)
+    listed = connection.cursor(row_factory=class_row(Listed)).execute(statement, values).fetchone()
+    assert listed
+    return listed, key
 
 
 def _check_name(name: str) -> None:

@@ -1,5 +1,6 @@
 """Services: what they are called and do, and the policies of their galleries."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, LiteralString, NamedTuple, get_args
 from uuid import UUID, uuid4
 
@@ -7,7 +8,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from store.audit import Event, record_sync
-from store.keys import FIRST, create_key
+from store.keys import first_key
 
 ServiceType = Literal["recognition", "detection", "verification"]
 TYPES: tuple[ServiceType, ...] = get_args(ServiceType)
@@ -62,8 +63,8 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
                 connection.execute(
                     "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (service.gallery_id, service.id)
                 )
-            _record(connection, "service.created", service.id)
-            _, key = create_key(connection, service.id, FIRST)
+            key_id, key = first_key(connection, service.id)
+            _record(connection, "service.created", service.id, {"key": str(key_id)})
     except psycopg.errors.UniqueViolation:
         raise ServiceError(f"there is a service named {name!r} already; choose another name") from None
     return service, key
@@ -115,5 +116,10 @@ def _change(connection: psycopg.Connection[Any], name: str, change: LiteralStrin
         _record(connection, "service.changed", changed[0])
 
 
-def _record(connection: psycopg.Connection[Any], action: str, service_id: UUID) -> None:
-    record_sync(connection, Event(action, service_id, service_id=service_id))
+def _record(
+    connection: psycopg.Connection[Any],
+    action: str,
+    service_id: UUID,
+    details: Mapping[str, str] | None = None,
+) -> None:
+    record_sync(connection, Event(action, service_id, (), details or {}, service_id=service_id))

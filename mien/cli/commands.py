@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from mien.cli.audit_commands import audit
+from mien.cli.gallery_commands import galleries
 from mien.cli.key_commands import keys
 from mien.cli.options import Data
 from mien.cli.plainly import plainly
+from mien.cli.service_commands import services
 
 app = typer.Typer(
     help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
@@ -20,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-services = typer.Typer(help="Services: each has API keys, and its own gallery.", no_args_is_help=True)
-galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
 app.add_typer(keys, name="keys")
@@ -144,129 +144,6 @@ def gateway(
         admin_port=admin_port,
         data=data,
     )
-
-
-@services.command("create")
-@plainly
-def create_service(
-    name: Annotated[str, typer.Argument(help="A name of your own.")],
-    kind: Annotated[str, typer.Option("--type", help="recognition, detection or verification.")],
-    images: Annotated[
-        bool, typer.Option(help="Whether to keep the images that faces are enrolled from.")
-    ] = True,
-    data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it, as JSON.")] = False,
-) -> None:
-    """Make a service and print its first API key. The key is stored as a hash: it is shown this once.
-
-    That key may do all, without an end; `mien keys create` makes others, which may do less.
-
-    Works while the mesh runs, and when it does not. Without --data, DATABASE_URL names the database if set.
-    """
-    from mien.cli.services import create
-
-    create(name, kind, data, as_json, images)
-
-
-@services.command("list")
-@plainly
-def list_services(
-    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
-) -> None:
-    """List the services; `mien keys list` lists their keys."""
-    from mien.cli.services import show
-
-    show(data, as_json)
-
-
-@services.command("policy")
-@plainly
-def set_policy(
-    name: Annotated[str, typer.Argument(help="Name of a recognition service.")],
-    false_match_rate: Annotated[
-        float, typer.Option(help="Of strangers, the share that may be taken for somebody: 0.00001 to 0.1.")
-    ],
-    data: Data = None,
-) -> None:
-    """Say how many strangers a service may take for somebody it knows, when it is asked to decide.
-
-    It counts at once, in a mesh that runs too. A new service has 0.001.
-    """
-    from mien.cli.services import policy
-
-    policy(name, false_match_rate, data)
-
-
-@services.command("retention")
-@plainly
-def set_retention(
-    name: Annotated[str, typer.Argument(help="Name of a recognition service.")],
-    images_days: Annotated[
-        int | None,
-        typer.Option(min=0, help="Erase images after so many days; 0: keep them with their faces."),
-    ] = None,
-    faces_days: Annotated[
-        int | None, typer.Option(min=0, help="Erase faces after so many days; 0: keep them.")
-    ] = None,
-    images: Annotated[
-        bool | None, typer.Option(help="Whether to keep images of faces that are enrolled from now on.")
-    ] = None,
-    data: Data = None,
-) -> None:
-    """Say for how long a service keeps images and faces, and show it. What is not named stays as it is.
-
-    Classifiers erase what is too old within some minutes, subjects without a face left among it.
-    """
-    from mien.cli.services import retention
-
-    retention(name, images_days, faces_days, images, data)
-
-
-@galleries.command("list")
-@plainly
-def list_galleries(
-    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
-) -> None:
-    """List the galleries by the names of their services: revision, faces, model."""
-    from mien.cli.galleries import show
-
-    show(data, as_json)
-
-
-@galleries.command("verify")
-@plainly
-def verify_galleries(
-    service: Annotated[
-        str | None, typer.Argument(help="The service whose gallery to look at; all of them if none is named.")
-    ] = None,
-    classifiers: Annotated[
-        str | None,
-        typer.Option(help="Where classifiers are: HOST:PORT, several with commas. By default the mesh's."),
-    ] = None,
-    hold: Annotated[
-        bool, typer.Option(help="Let writers wait meanwhile, for a gallery that never comes to rest.")
-    ] = False,
-    data: Data = None,
-) -> None:
-    """Compare what every classifier has in memory with a hash rebuilt from the database.
-
-    Fails if one differs. Classifiers load the galleries that they do not hold.
-    """
-    from mien.cli.verifying import verify
-
-    verify(service, classifiers, hold, data)
-
-
-@galleries.command("scrub")
-@plainly
-def scrub_galleries(data: Data = None) -> None:
-    """Write the tables of all galleries anew, so that Postgres' files no longer have what was erased.
-
-    It takes as long as the tables are large, and as much disk again; calls wait meanwhile.
-    """
-    from mien.cli.galleries import scrub_all
-
-    scrub_all(data)
 
 
 @models.command("list")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,19 +110,20 @@ def in_database(data: Path | None, work: Callable[[psycopg.Connection[Any]], T])
     folder = Folder(data or default_folder())
     state = folder.state()
     if data is None and (url := os.environ.get("DATABASE_URL")):
-        return _connected(url, work)
+        return connected(url, work)
     if state:
-        return _connected(state["database_url"], work)
+        return connected(state["database_url"], work)
     with folder.held():
         return asyncio.run(_started(folder, work))
 
 
-def _connected(url: str, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+def connected(url: str, work: Callable[[psycopg.Connection[Any]], T]) -> T:
     try:
         migrate(url)
         with psycopg.connect(url, autocommit=True, connect_timeout=3) as connection:
-            act_as(COMMAND)
-            return work(connection)
+            typed = copy_context()
+            typed.run(act_as, COMMAND)
+            return typed.run(work, connection)
     except psycopg.OperationalError as error:
         raise CommandError(f"the database cannot be reached: {error}") from None
 
@@ -136,7 +138,7 @@ async def _started(folder: Folder, work: Callable[[psycopg.Connection[Any]], T])
         async with asyncio.timeout(PATIENCE):
             while True:
                 try:
-                    return await asyncio.to_thread(_connected, postgres.url, work)
+                    return await asyncio.to_thread(connected, postgres.url, work)
                 except CommandError:
                     await asyncio.sleep(0.1)
     except TimeoutError:

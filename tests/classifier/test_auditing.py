@@ -40,23 +40,22 @@ async def test_calls_are_told_with_their_key_and_origin(
 ) -> None:
     service, key = new_service(classifier.database_url)
     gallery = GalleryServiceStub(channel)
-    # Envoy adds the last one; what stands before is the caller's claim.
-    metadata = (("x-api-key", key), ("x-forwarded-for", "198.51.100.9, 203.0.113.7"))
+    metadata = (("x-api-key", key), ("x-envoy-external-address", "203.0.113.7"))
     added = await gallery.AddFace(pb.AddFaceRequest(image=obama, subject="Obama"), metadata=metadata)
     await gallery.GetFaceImage(pb.GetFaceImageRequest(face_id=added.face.face_id), metadata=metadata)
     await gallery.ListFaces(pb.ListFacesRequest(), metadata=metadata)  # leaves none
-    junk = (("x-api-key", key), ("x-forwarded-for", "203.0.113.7, DROP TABLE"))
+    junk = (("x-api-key", key), ("x-envoy-external-address", "203.0.113.7, DROP TABLE"))
     await gallery.DeleteSubject(pb.DeleteSubjectRequest(subject="Obama"), metadata=junk)
-    _, *told = awaited(classifier.database_url, service.id, 4)
+    made, *told = awaited(classifier.database_url, service.id, 4)
     assert [each.action for each in told] == ["face.added", "image.downloaded", "subject.erased"]
-    assert {(each.actor, each.actor_id) for each in told} == {("key", service.id)}
+    assert {(each.actor, each.actor_id) for each in told} == {("key", UUID(str(made.details["key"])))}
     assert [each.origin for each in told] == ["203.0.113.7", "203.0.113.7", "127.0.0.1"]
     assert key not in str(told)
 
 
 async def test_refused_keys_are_counted(channel: grpc.aio.Channel, classifier: Classifier) -> None:
     unknown = str(uuid4())
-    metadata = (("x-api-key", unknown), ("x-forwarded-for", "203.0.113.99"))
+    metadata = (("x-api-key", unknown), ("x-envoy-external-address", "203.0.113.99"))
     for _ in range(3):
         call = GalleryServiceStub(channel).ListSubjects(pb.ListSubjectsRequest(), metadata=metadata)
         await refusal(call, ApiKeyUnknown)

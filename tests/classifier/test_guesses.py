@@ -8,13 +8,14 @@ import pytest
 
 from classifier import guesses as module
 from classifier.allowances import Allowances
-from classifier.guesses import AT_ONCE, HEADER, Guesses, owner
+from classifier.guesses import AT_ONCE, Guesses, owner
 from classifier.keyring import Keyring
 from classifier.keys import Keys
 from classifier.rules import Rule
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from serving.faults import ApiKeyGuessed, ApiKeyMalformed, ApiKeyUnknown, Fault, StoreUnavailable
+from serving.origin import HEADER
 from store.database import Database
 from tests.classifier.conftest import Classifier
 from tests.classifier.refusing import refusal

@@ -6,12 +6,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from mien.cli.services import connected
 from serving.faults import FaceNotFound, SubjectNotFound
 from store.additions import Additions, NewFace
 from store.audit import Actor
 from store.chain import Link, read, seal_all, verify
 from store.gallery import GalleryStore
-from store.services import create_service, set_policy
+from store.services import Service, create_service, set_policy
 from tests.galleries import IMAGE, MODEL, embedding, enrol
 
 
@@ -47,7 +48,7 @@ async def test_each_write_is_one_event_about_whom_it_concerns(
 
     created, made, *rest = events(database_url)
     (ann,) = made.subjects
-    assert (created.action, created.actor) == ("service.created", "command")
+    assert (created.action, created.actor) == ("service.created", "mien")
     assert told(made) == ("subject.created", ann, {})
     (ben,) = set(rest[1].subjects) - {ann}
     assert [told(each) for each in rest] == [
@@ -103,9 +104,12 @@ async def test_what_was_not_done_left_no_event(
 
 
 def test_changes_of_services_are_events_of_the_command_line(database_url: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        service, key = create_service(connection, "friends", "recognition")
+    def change(connection: psycopg.Connection[Any]) -> tuple[Service, str]:
+        made = create_service(connection, "friends", "recognition")
         set_policy(connection, "friends", 0.01)
+        return made
+
+    service, key = connected(database_url, change)
     made, changed = events(database_url)
     assert (made.action, changed.action) == ("service.created", "service.changed")
     assert {each.object_id for each in (made, changed)} == {service.id}
