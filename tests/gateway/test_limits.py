@@ -79,6 +79,19 @@ def test_elsewhere_a_body_is_small(edge: Edge, path: str) -> None:
     assert len(edge.classifier.calls) == before
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/grpcx", "application/grpc;x", "application/grpc-webx", "application/grpc-web;x"]
+)
+def test_what_only_looks_like_grpc_is_not_read_without_an_end(edge: Edge, kind: str) -> None:
+    pieces = (b"{" + b'"subject": "' * (not number) + b"x" * (1 << 20) for number in range(20))
+    with httpx.Client() as client:
+        try:
+            answer = client.post(f"{edge.url}/v1/subjects", content=pieces, headers={"content-type": kind})
+        except httpx.WriteError:
+            return  # the answer came first, and the connection ended
+    assert answer.status_code == 413
+
+
 def test_headers_are_few_and_short(edge: Edge) -> None:
     before = len(edge.classifier.calls)
     for headers in ({f"x-{number}": "x" for number in range(200)}, {"x-long": "x" * (20 << 10)}):
