@@ -1,5 +1,6 @@
 """The real Envoy before a tiny classifier and a tiny embedder, which remember what reached them."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -128,6 +129,16 @@ class running:  # noqa: N801
     def __exit__(self, *_: object) -> None:
         self._envoy.terminate()
         self._envoy.wait(5)
+
+
+def await_listening(address: Address) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(address, 1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"{address} does not listen"
+            time.sleep(0.05)
 
 
 def await_serving(address: str) -> None:

@@ -5,7 +5,8 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import grpc
 import httpx
@@ -14,11 +15,15 @@ import yaml
 from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
+from mien.launcher import gateway
+from mien.launcher.certificate import self_made
+from mien.launcher.gateway import Address, Places
+from mien.launcher.mesh import free_ports
 from mien.rest.v1 import compreface_pb2
 from mien.rest.v1.compreface_pb2_grpc import CompreFaceServiceStub
 from mien.v1 import gallery_pb2, recognition_pb2
 from serving.limits import SMALL_BODY
-from tests.gateway.conftest import LOCAL, RATE, Edge
+from tests.gateway.conftest import LOCAL, RATE, Edge, await_listening, running
 from tests.gateway.test_configuration import ENVOY, routes
 
 SUBJECTS = "/api/v1/recognition/subjects"
@@ -122,6 +127,30 @@ def test_what_can_be_read_in_two_ways_or_none_ends_the_connection(edge: Edge, sp
         received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert received == b"" or b" 400 " in received.splitlines()[0]
     assert len(edge.classifier.calls) == before
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(tmp_path: Path) -> None:
+    """After two minutes; here after one second, which is all that is changed."""
+    public, secure, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(5))
+    places = Places(public, secure, internal, admin, [nowhere], [nowhere])
+    config = tmp_path / "envoy.json"
+    gateway.write(places, self_made(tmp_path), config)
+    text = config.read_text()
+    assert '"max_stream_duration": "120s"' in text
+    config.write_text(text.replace('"max_stream_duration": "120s"', '"max_stream_duration": "1s"'))
+    head = f"POST {SUBJECTS} HTTP/1.1\r\nhost: mien\r\ncontent-length: 1000\r\n\r\n".encode()
+    with running(config):
+        await_listening(public)
+        with socket.create_connection(public, 10) as connection:
+            connection.settimeout(0.1)
+            connection.sendall(head)
+            received = b""
+            for _ in range(100):
+                connection.sendall(b"x")
+                with suppress(TimeoutError):
+                    received = connection.recv(1 << 16)
+                    break
+    assert received.startswith(b"HTTP/1.1 408 ")
 
 
 def statuses(edge: Edge, count: int, source: str) -> Counter[int]:
