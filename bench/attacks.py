@@ -199,8 +199,8 @@ class Attack:
 ATTACKS = [name for name in vars(Attack) if not name.startswith("_")]
 
 
-def main(name: str, address: str, seconds: str) -> None:
-    os.nice(19)
+def main(name: str, address: str, seconds: str, nice: str = "19") -> None:
+    os.nice(int(nice))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     attack = Attack(address, float(seconds))

@@ -101,10 +101,14 @@ class Memory:
                 self.most[name] = max(self.most.get(name, 0), process.memory_info().rss)
 
 
-def attackers(address: str, names: list[str], seconds: float) -> list["subprocess.Popen[str]"]:
+def attackers(
+    address: str, names: list[str], seconds: float, nice: int = 19
+) -> list["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "bench.attacks"]
     return [
-        subprocess.Popen([*command, name, address, str(seconds)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, name, address, str(seconds), str(nice)], stdout=subprocess.PIPE, text=True
+        )
         for name in names
     ]
 

@@ -129,21 +129,25 @@ def test_what_can_be_read_in_two_ways_or_none_ends_the_connection(edge: Edge, sp
     assert len(edge.classifier.calls) == before
 
 
-def test_a_body_that_comes_too_slowly_is_given_up(tmp_path: Path) -> None:
-    """After two minutes; here after one second, which is all that is changed."""
+@pytest.mark.parametrize(
+    ("limit", "head"),
+    [("request_headers_timeout", "x-slow: "), ("max_stream_duration", "content-length: 1000\r\n\r\n")],
+)
+def test_a_request_that_comes_too_slowly_is_given_up(tmp_path: Path, limit: str, head: str) -> None:
+    """After 10 seconds, or two minutes; here after one second, which is all that is changed."""
     public, secure, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(5))
     places = Places(public, secure, internal, admin, [nowhere], [nowhere])
     config = tmp_path / "envoy.json"
     gateway.write(places, self_made(tmp_path), config)
     text = config.read_text()
-    assert '"max_stream_duration": "120s"' in text
-    config.write_text(text.replace('"max_stream_duration": "120s"', '"max_stream_duration": "1s"'))
-    head = f"POST {SUBJECTS} HTTP/1.1\r\nhost: mien\r\ncontent-length: 1000\r\n\r\n".encode()
+    shortened, count = re.subn(rf'"{limit}": "(10|120)s"', f'"{limit}": "1s"', text)
+    assert count
+    config.write_text(shortened)
     with running(config):
         await_listening(public)
         with socket.create_connection(public, 10) as connection:
             connection.settimeout(0.1)
-            connection.sendall(head)
+            connection.sendall(f"POST {SUBJECTS} HTTP/1.1\r\nhost: mien\r\n{head}".encode())
             received = b""
             for _ in range(100):
                 connection.sendall(b"x")
