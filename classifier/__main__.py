@@ -16,6 +16,7 @@ from classifier.hashes import Hashes
 from classifier.keys import Keys
 from classifier.memory import budget
 from classifier.metrics import Holdings, lag
+from classifier.moving import Mover
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
 from classifier.rest.errors import tell
@@ -23,6 +24,7 @@ from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
 from classifier.rest.upload import Limits
 from classifier.settings import Settings
+from classifier.vacuums import Vacuums
 from classifier.verification import Verification
 from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
@@ -55,7 +57,8 @@ async def main(settings: Settings) -> None:
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
-        galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
+        mover = Mover(database, memory)
+        galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe, mover.outgrown)
         hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
@@ -70,7 +73,9 @@ async def main(settings: Settings) -> None:
             add_RecognitionServiceServicer_to_server(
                 RecognitionServicer(analyses, recognition, verification), server
             )
-            add_GalleryServiceServicer_to_server(GalleryServicer(enrolment, adding, store, hashes), server)
+            add_GalleryServiceServicer_to_server(
+                GalleryServicer(enrolment, adding, store, hashes, mover), server
+            )
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
         with scraped(registry, settings.metrics):
@@ -83,7 +88,12 @@ async def main(settings: Settings) -> None:
                     keys,
                 ],
                 max_request=settings.max_request,
-                background=[Follower(database, galleries.catch_up).run(), hashes.run()],
+                background=[
+                    Follower(database, galleries.catch_up).run(),
+                    hashes.run(),
+                    mover.run(),
+                    Vacuums(database).run(),
+                ],
                 ready=database.migrated(),
             )
 

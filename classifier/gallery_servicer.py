@@ -10,7 +10,8 @@ from classifier.adding import Adding
 from classifier.enrolment import Enrolment
 from classifier.hashes import Hashes
 from classifier.keys import gallery
-from classifier.messages import stored_face
+from classifier.messages import HOMES, stored_face
+from classifier.moving import Mover
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceServicer
 from serving.guard import Context
@@ -21,11 +22,14 @@ NOT_TO_BE_KEPT = (("cache-control", "no-store"),)  # an erased face must not liv
 
 
 class GalleryServicer(GalleryServiceServicer):
-    def __init__(self, enrolment: Enrolment, adding: Adding, store: GalleryStore, hashes: Hashes) -> None:
+    def __init__(
+        self, enrolment: Enrolment, adding: Adding, store: GalleryStore, hashes: Hashes, mover: Mover
+    ) -> None:
         self._enrolment = enrolment
         self._adding = adding
         self._store = store
         self._hashes = hashes
+        self._mover = mover
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
@@ -109,14 +113,20 @@ class GalleryServicer(GalleryServiceServicer):
     async def GetGalleryState(
         self, request: pb.GetGalleryStateRequest, context: Context
     ) -> pb.GetGalleryStateResponse:
-        view, total = await self._hashes.newest(gallery())
+        state = await self._hashes.newest(gallery())
         return pb.GetGalleryStateResponse(
-            revision=view.revision,
-            rows=len(view.matrix),
-            bytes=view.matrix.nbytes,
-            model=view.model or "",
-            hash=as_text(total),
+            revision=state.revision,
+            rows=state.faces,
+            bytes=state.nbytes,
+            model=state.model or "",
+            hash=as_text(state.total),
+            home=HOMES[state.home],
+            moving_to=HOMES[state.moving_to],
         )
+
+    async def MoveGallery(self, request: pb.MoveGalleryRequest, context: Context) -> pb.MoveGalleryResponse:
+        placed = await self._mover.move(gallery(), edges.home(request))
+        return pb.MoveGalleryResponse(home=HOMES[placed.now], moving_to=HOMES[placed.moving_to])
 
 
 def _page_size(request: pb.ListFacesRequest | pb.ListSubjectsRequest) -> int:

@@ -126,3 +126,8 @@ class GalleryTooLarge(Fault):
 class RevisionUnknown(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_REVISION_UNKNOWN
+
+
+class PgvectorMissing(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PGVECTOR_MISSING

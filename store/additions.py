@@ -9,6 +9,7 @@ from store.database import Connection, Database
 from store.gallery import StoredFace, check_model
 from store.revisions import Gallery, hold_gallery, log_changes, newest_in
 from store.subjects import subjects_for
+from store.vectors import write
 
 
 class Key(NamedTuple):
@@ -155,6 +156,8 @@ async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> 
     await _copy(connection, f"faces ({columns})", "uuid uuid uuid bytea text text bytea", faces)
     if images := [(row.id, row.face.image) for row in rows if row.face.image is not None]:
         await _copy(connection, "images (face_id, content)", "uuid bytea", images)
+    if gallery.has_vectors:
+        await write(connection, gallery.id, [(row.id, row.face.embedding) for row in rows])
     logged = await log_changes(connection, gallery, "face added", [row.id for row in rows])
     return {
         row.id: Added(StoredFace(row.id, subject.name, logged.at), row.revision) for row, subject in written

@@ -17,7 +17,9 @@ app = typer.Typer(
     add_completion=False,
 )
 services = typer.Typer(help="Services: each has an API key, and its own gallery.", no_args_is_help=True)
-galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
+galleries = typer.Typer(
+    help="Galleries: what replicas hold of them, and where they are searched.", no_args_is_help=True
+)
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
 app.add_typer(galleries, name="galleries")
@@ -157,10 +159,28 @@ def set_policy(
 def list_galleries(
     data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
-    """List the galleries by the names of their services: revision, faces, model."""
+    """List the galleries by the names of their services: revision, faces, model, where they are searched."""
     from mien.cli.galleries import show
 
     show(data, as_json)
+
+
+@galleries.command("move")
+@plainly
+def move_gallery(
+    service: Annotated[str, typer.Argument(help="Name of a recognition service.")],
+    to: Annotated[
+        str, typer.Option(help="memory, of classifiers; or database, for galleries too large for it.")
+    ],
+    data: Data = None,
+) -> None:
+    """Say where a gallery is to be searched. Classifiers move it, while it is searched and written to.
+
+    It moves while a mesh runs; `mien galleries list` tells when it is there. Millions of faces take an hour.
+    """
+    from mien.cli.galleries import move
+
+    move(service, to, data)
 
 
 @galleries.command("verify")

@@ -1,10 +1,16 @@
-"""`mien galleries list`: what the database has of each gallery."""
+"""`mien galleries list` and `move`: what the database has of each gallery, and where they are searched."""
 
 import json
 from pathlib import Path
+from typing import Any, get_args
 
+import psycopg
+
+from mien.cli.plainly import CommandError
 from mien.cli.services import in_database
-from store.rebuilding import list_galleries
+from store.homes import want_of
+from store.rebuilding import Named, list_galleries
+from store.revisions import Place
 
 
 def show(data: Path | None, as_json: bool) -> None:
@@ -12,10 +18,26 @@ def show(data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([each._asdict() for each in galleries], indent=1, default=str))
         return
-    table = [("service", "revision", "faces", "model", "gallery")]
+    table = [("service", "revision", "faces", "model", "searched in", "gallery")]
     table += [
-        (each.name, str(each.revision), str(each.faces), each.model or "", str(each.id)) for each in galleries
+        (each.name, str(each.revision), str(each.faces), each.model or "", _where(each), str(each.id))
+        for each in galleries
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def move(service: str, to: str, data: Path | None) -> None:
+    place = next((each for each in get_args(Place) if each == to), None)
+    if place is None:
+        raise CommandError(f"a gallery is in memory or in the database; {to!r} is neither")
+
+    def want(connection: psycopg.Connection[Any]) -> None:
+        want_of(connection, service, place)
+
+    in_database(data, want)
+
+
+def _where(gallery: Named) -> str:
+    return f"{gallery.home}, moving to {gallery.moving_to}" if gallery.moving_to else gallery.home
