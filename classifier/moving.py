@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -76,10 +77,9 @@ class Mover:
     async def _look(self) -> None:
         async with self._database.statement() as connection:
             await self._take_outgrown(connection)
-            for each in await homes.unsettled(connection):
-                if each.id not in self._going and _has_work(each):
-                    task = self._going[each.id] = asyncio.create_task(self._move(each.id))
-                    task.add_done_callback(lambda ended, id_=each.id: self._ended(id_, ended))  # type: ignore[misc]
+            for each in await homes.unsettled(connection, SCANNED) - self._going.keys():
+                task = self._going[each] = asyncio.create_task(self._move(each))
+                task.add_done_callback(partial(self._ended, each))
             # Those that a search of an earlier look may still read wait for the next.
             orphans = await homes.orphans(connection)
             for gallery_id in orphans & self._orphans:
@@ -120,10 +120,6 @@ class Mover:
         if self._said.get(about) != words:
             log.warning("%s", words)
         self._said[about] = words
-
-
-def _has_work(each: Placed) -> bool:
-    return each.home != "database" or each.wanted_home == "memory" or each.faces > SCANNED
 
 
 async def _step(connection: Connection, each: Placed) -> bool:

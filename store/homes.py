@@ -76,14 +76,23 @@ async def placed(connection: Connection, gallery_id: UUID) -> Placed:
     return there(await cursor.fetchone())
 
 
-async def unsettled(connection: Connection) -> list[Placed]:
-    """Those that are not where they are to be, and have faces or a table; and those without an index."""
-    cursor = connection.cursor(row_factory=class_row(Placed))
-    await cursor.execute(
-        _PLACED + "WHERE home IN ('filling', 'both') OR (home = 'database' AND NOT indexed)"
-        " OR (home <> wanted_home AND dimension IS NOT NULL)"
+async def unsettled(connection: Connection, scanned: int) -> set[UUID]:
+    """Those that there is something to be done about.
+
+    They are not where they are to be, or have more faces than `scanned` and no index.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT id FROM galleries WHERE dimension IS NOT NULL AND CASE
+            WHEN home = 'both' THEN wanted_home = 'database' OR left_at IS NULL
+                 OR left_at < now() - %(grace)s * interval '1 second'
+            WHEN home = 'database' AND wanted_home = 'database' THEN NOT indexed
+                 AND EXISTS (SELECT FROM faces WHERE gallery_id = galleries.id OFFSET %(scanned)s LIMIT 1)
+            ELSE home <> wanted_home END
+        """,
+        {"grace": GRACE, "scanned": scanned},
     )
-    return await cursor.fetchall()
+    return {gallery_id for (gallery_id,) in await cursor.fetchall()}
 
 
 async def enter(connection: Connection, gallery_id: UUID) -> None:

@@ -1,14 +1,14 @@
 """Finds the nearest faces of a gallery in its table of vectors."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row
 
-from serving.faults import GalleryBehind
+from serving.faults import GalleryBehind, StoreUnavailable
 from store.database import Connection, Database
 from store.revisions import Gallery
 from store.vectors import table
@@ -62,15 +62,24 @@ class Nearest:
 @asynccontextmanager
 async def searching(database: Database, gallery: Gallery, ef: int) -> AsyncIterator[Nearest]:
     """For searches that look at so many vectors of the index. Raises GalleryBehind, StoreUnavailable."""
-    try:
-        async with database.transaction() as connection:
-            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            await connection.execute(
-                "SELECT set_config(name, value, true)"
-                " FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
-                (list(_SETTINGS), list({**_SETTINGS, "hnsw.ef_search": str(ef)}.values())),
-            )
+    async with database.transaction() as connection:
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await connection.execute(
+            "SELECT set_config(name, value, true)"
+            " FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
+            (list(_SETTINGS), list({**_SETTINGS, "hnsw.ef_search": str(ef)}.values())),
+        )
+        with _told(gallery):
             yield Nearest(connection, gallery)
+
+
+@contextmanager
+def _told(gallery: Gallery) -> Iterator[None]:
+    """What goes wrong with a search, as faults."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise StoreUnavailable(f"Postgres took longer than {LONGEST} s to read every vector") from None
     except (psycopg.errors.UndefinedTable, psycopg.errors.DataException):
         raise GalleryBehind("the gallery has just moved; try again", revision=gallery.revision) from None
 

@@ -16,7 +16,7 @@ from classifier.hashes import Hashes
 from classifier.levels import Basis, Levels
 from classifier.matrix import Matrix
 from classifier.stored import Stored, StoredSearches
-from serving.faults import Overloaded
+from serving.faults import GalleryBehind, Overloaded, StoreUnavailable
 from store import nearest, vectors
 from store.additions import Additions, NewFace
 from store.database import Connection, Database
@@ -177,14 +177,29 @@ async def test_what_cannot_wait_is_refused_at_once(
 
 
 async def test_a_search_that_takes_too_long_ends(
-    database: Database, connection: Connection, gallery_id: UUID
+    database: Database,
+    connection: Connection,
+    gallery_id: UUID,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert int(nearest._SETTINGS["statement_timeout"].removesuffix("s")) == nearest.LONGEST
     await enrolled(database, gallery_id, rows(2), ["Ann"] * 2)
     _, stored = await both(database, connection, gallery_id)
-    async with nearest.searching(database, stored.gallery, 40) as searching:
-        shown = await searching._connection.execute("SELECT current_setting('statement_timeout')")
-        assert await shown.fetchone() == ("30s",)
+    monkeypatch.setitem(nearest._SETTINGS, "statement_timeout", "100ms")
+    with psycopg.connect(database_url) as keeping:
+        keeping.execute(f"LOCK TABLE {vectors.table(gallery_id)}")
+        with pytest.raises(StoreUnavailable, match="took longer"):
+            await stored.search([rows(1)[0]], 1, distinct=True)
     async with database.transaction() as after:  # and who has the connection next is not bound by it
         shown = await after.execute("SELECT current_setting('statement_timeout')")
         assert await shown.fetchone() == ("0",)
+
+
+async def test_a_table_that_has_just_gone_is_no_fault_of_the_server(
+    database: Database, connection: Connection, gallery_id: UUID
+) -> None:
+    await enrolled(database, gallery_id, rows(2), ["Ann"] * 2)
+    _, stored = await both(database, connection, gallery_id)
+    await vectors.drop_table(connection, gallery_id)
+    with pytest.raises(GalleryBehind, match="just moved"):
+        await stored.search([rows(1)[0]], 1, distinct=True)
