@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import numpy as np
-from psycopg import sql
 
 from store.database import Connection
 from store.revisions import Gallery, hold_gallery
 
 INDEX_M, INDEX_EF = 16, 128  # neighbours of a vector in the index, and among how many they are chosen
-MEMORY = 64 << 20, 1 << 30  # bytes that building an index may take: at least, and at most
-_OF_A_VECTOR = 400  # of them for each vector, beside its numbers
+MEMORY = 2 << 30  # bytes that building an index takes at most, unless maintenance_work_mem is more
+_OF_A_VECTOR = 900  # of them for each vector, beside its numbers; with less it gets slower by far
 _PAGE = 1000  # faces copied while their gallery is held: some hundredths of a second
 
 
@@ -94,13 +93,13 @@ async def build_index(connection: Connection, gallery: Gallery, faces: int) -> N
     if built is None or not built[0]:
         await connection.execute(f"DROP INDEX IF EXISTS {name}")
         need = faces * (2 * (gallery.dimension or 0) + _OF_A_VECTOR)
-        kilobytes = min(max(need, MEMORY[0]), MEMORY[1]) >> 10
-        for setting in (
-            f"SET maintenance_work_mem = '{kilobytes}kB'",
+        await connection.execute(
+            "SELECT set_config('maintenance_work_mem', greatest("
+            "pg_size_bytes(current_setting('maintenance_work_mem')), %s) / 1024 || 'kB', false),"
             # One core, and the memory is the backend's own: containers have little that is shared.
-            "SET max_parallel_maintenance_workers = 0",
-        ):
-            await connection.execute(sql.SQL(setting))
+            " set_config('max_parallel_maintenance_workers', '0', false)",
+            (min(need, MEMORY),),
+        )
         await connection.execute(
             f"CREATE INDEX CONCURRENTLY {name} ON {table(gallery.id)}"
             f" USING hnsw (embedding halfvec_ip_ops) WITH (m = {INDEX_M}, ef_construction = {INDEX_EF})"
