@@ -54,7 +54,6 @@ class Nearest:
             JOIN subjects ON subjects.id = subject_id
             """,
             {"probe": f"[{','.join(map(repr, probe))}]", "model": self._gallery.model},
-            prepare=False,  # plans for any number of faces are bad for each
         )
         return await cursor.fetchall()
 
@@ -63,12 +62,13 @@ class Nearest:
 async def searching(database: Database, gallery: Gallery, ef: int) -> AsyncIterator[Nearest]:
     """For searches that look at so many vectors of the index. Raises GalleryBehind, StoreUnavailable."""
     async with database.transaction() as connection:
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        await connection.execute(
-            "SELECT set_config(name, value, true)"
-            " FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
-            (list(_SETTINGS), list({**_SETTINGS, "hnsw.ef_search": str(ef)}.values())),
-        )
+        async with connection.pipeline():  # one way to the server for both
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await connection.execute(
+                "SELECT set_config(name, value, true)"
+                " FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
+                (list(_SETTINGS), list({**_SETTINGS, "hnsw.ef_search": str(ef)}.values())),
+            )
         with _told(gallery):
             yield Nearest(connection, gallery)
 
