@@ -51,13 +51,12 @@ class Mover:
         async with self._database.statement() as connection:
             if place == "database":
                 await require_pgvector(connection)
-            await homes.want(connection, gallery_id, place)
             placed = await homes.placed(connection, gallery_id)
             if place == "memory" and is_crowded(placed.faces, placed.dimension or 0, self._budget):
-                await homes.want(connection, gallery_id, placed.now)
                 raise too_large(size_of(placed.faces, placed.dimension or 0), self._budget)
+            await homes.want(connection, gallery_id, place)
         self._called.set()
-        return placed
+        return placed._replace(wanted_home=place)
 
     async def run(self) -> None:
         """Sees to it that galleries are where they are to be, until cancelled."""
@@ -112,8 +111,11 @@ class Mover:
 
     def _ended(self, gallery_id: UUID, task: asyncio.Task[None]) -> None:
         del self._going[gallery_id]
-        if not task.cancelled() and (fault := task.exception()):
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, Fault | psycopg.Error):
             self._say(gallery_id, f"gallery {gallery_id} cannot be moved yet: {fault}")
+        elif fault:
+            log.error("gallery %s cannot be moved", gallery_id, exc_info=fault)
 
     def _say(self, about: UUID | None, words: str) -> None:
         """Not every few seconds the same."""

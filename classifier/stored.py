@@ -23,7 +23,8 @@ AT_ONCE = 4  # searches; the other connections to Postgres are left to other cal
 WAITING = 256  # searches that may wait
 SOON = 0.5  # seconds: what a refused caller is told to wait
 _REMEMBERED = 1000  # galleries
-_REST = 20  # times as long as counting took: until faces are counted again
+_QUICK = 0.05  # seconds that a count may keep who asks
+_REST = 20  # times as long as a slow count took: until faces are counted again
 _ROUNDED = 2.0**-11  # of a number, at most, by half precision
 _SUMMED = 2.0**-23  # of a product in single precision, for each of the numbers that are summed
 
@@ -84,6 +85,7 @@ class StoredSearches:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
         self._sizes: dict[UUID, _Size] = {}
+        self._counts: dict[UUID, asyncio.Task[_Size]] = {}
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -98,22 +100,38 @@ class StoredSearches:
             self._waiting -= 1
 
     async def size(self, gallery: Gallery) -> surveys.Size:
+        """Waits for a count that is quick, or the first; else the next who asks has it."""
         known = self._sizes.get(gallery.id)
-        if known is None or (known.revision != gallery.revision and time.monotonic() > known.until):
-            began = time.monotonic()
+        if known and known.revision == gallery.revision:
+            return known.size
+        slow = known is not None and known.took > _QUICK
+        if known and slow and time.monotonic() < known.at + _REST * known.took:
+            return known.size
+        counting = self._counts.get(gallery.id)
+        if counting is None:
+            counting = self._counts[gallery.id] = asyncio.create_task(self._count(gallery))
+            counting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return known.size if known and slow else (await asyncio.shield(counting)).size
+
+    async def _count(self, gallery: Gallery) -> "_Size":
+        began = time.monotonic()
+        try:
             size = await surveys.size(self.database, gallery.id)
-            known = _Size(size, gallery.revision, time.monotonic() + _REST * (time.monotonic() - began))
-            self._sizes.pop(gallery.id, None)
-            self._sizes[gallery.id] = known
-            if len(self._sizes) > _REMEMBERED:  # the one that was counted the longest ago
-                del self._sizes[next(iter(self._sizes))]
-        return known.size
+        finally:
+            del self._counts[gallery.id]
+        now = time.monotonic()
+        self._sizes.pop(gallery.id, None)
+        self._sizes[gallery.id] = _Size(size, gallery.revision, now, now - began)
+        if len(self._sizes) > _REMEMBERED:  # the one that was counted the longest ago
+            del self._sizes[next(iter(self._sizes))]
+        return self._sizes[gallery.id]
 
 
 class _Size(NamedTuple):
     size: surveys.Size
-    revision: int
-    until: float  # by time.monotonic(): it is not counted anew before
+    revision: int  # or a later one
+    at: float  # by time.monotonic()
+    took: float  # seconds
 
 
 async def _search(nearest: Nearest, probe: Floats, count: int, distinct: bool, exact: bool) -> list[Hit]:

@@ -56,10 +56,8 @@ async def want(connection: Connection, gallery_id: UUID, home: Place) -> None:
 
 def want_of(connection: psycopg.Connection[Any], service: str, home: Place) -> None:
     """Does the same by the name of its service. Raises ServiceError."""
-    if (
-        home == "database"
-        and not connection.execute("SELECT FROM pg_available_extensions WHERE name = 'vector'").fetchone()
-    ):
+    extension = connection.execute("SELECT name FROM pg_available_extensions WHERE name = 'vector'")
+    if home == "database" and extension.fetchone() is None:
         raise ServiceError("this Postgres has no pgvector: install it, version 0.8 or newer")
     done = connection.execute(
         "UPDATE galleries SET wanted_home = %s FROM services WHERE services.id = service_id AND name = %s",

@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from serving.faults import PgvectorMissing
-from store import homes, vectors
+from store import homes, services, vectors
 from store.additions import Additions, NewFace
 from store.database import Connection, Database
 from store.gallery import GalleryStore
@@ -182,6 +182,16 @@ async def test_an_index_that_was_cut_off_is_built_anew(
     )
     assert await found.fetchall() == [(True, "hnsw")]
     assert (await homes.placed(connection, gallery_id)).indexed
+
+
+def test_a_move_is_wanted_of_a_service_that_is_there(database_url: str, gallery_id: UUID) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        (service,) = services.list_services(connection)
+        homes.want_of(connection, service.name, "database")
+        wanted = connection.execute("SELECT wanted_home FROM galleries").fetchall()
+        assert wanted == [("database",)]
+        with pytest.raises(services.ServiceError, match="no recognition service named 'nobody'"):
+            homes.want_of(connection, "nobody", "memory")
 
 
 def test_half_precision_is_as_pgvector_reads_it() -> None:
