@@ -69,12 +69,12 @@ async def searching(database: Database, gallery: Gallery, ef: int) -> AsyncItera
                 " FROM unnest(%s::text[], %s::text[]) AS settings (name, value)",
                 (list(_SETTINGS), list({**_SETTINGS, "hnsw.ef_search": str(ef)}.values())),
             )
-        with _told(gallery):
+        with told(gallery):
             yield Nearest(connection, gallery)
 
 
 @contextmanager
-def _told(gallery: Gallery) -> Iterator[None]:
+def told(gallery: Gallery) -> Iterator[None]:
     """What goes wrong with a search, as faults."""
     try:
         yield

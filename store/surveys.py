@@ -6,10 +6,11 @@ from uuid import UUID
 
 import numpy as np
 
-from store.database import Database
+from store.database import Connection, Database
 from store.hashing import sum_of
 from store.homes import bytes_of
 from store.loading import Faces
+from store.nearest import told
 from store.revisions import Gallery, newest_in
 from store.vectors import packed, table
 
@@ -65,25 +66,35 @@ async def sample(database: Database, gallery_id: UUID, most: int) -> Faces | Non
 
 
 async def hashed(database: Database, gallery_id: UUID) -> Hashed:
-    """The hash of the faces that are searched: those that have a vector, and that of their embedding."""
+    """The hash of the faces that are searched: those that have a vector, and that of their embedding.
+
+    Raises GalleryBehind if the gallery has just moved, StoreUnavailable.
+    """
     faces = total = 0
     async with database.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         gallery = await newest_in(connection, gallery_id)
         nbytes = await bytes_of(connection, gallery_id)
         if gallery.dimension:
-            async with connection.cursor("faces", binary=True) as cursor:
-                await cursor.execute(
-                    "SELECT uuid_send(faces.id) || uuid_send(subject_id), faces.embedding,"
-                    " convert_to(name, 'UTF8'), halfvec_send(vectors.embedding)"
-                    f" FROM faces JOIN {table(gallery_id)} AS vectors ON face_id = faces.id"
-                    " JOIN subjects ON subjects.id = subject_id WHERE faces.gallery_id = %s",
-                    (gallery_id,),
-                )
-                while rows := await cursor.fetchmany(_TOGETHER):
-                    good, total = await asyncio.to_thread(_sum, rows, total)
-                    faces += good
+            with told(gallery):
+                faces, total = await _summed(connection, gallery_id)
     return Hashed(gallery, faces, total, nbytes)
+
+
+async def _summed(connection: Connection, gallery_id: UUID) -> tuple[int, int]:
+    faces = total = 0
+    async with connection.cursor("faces", binary=True) as cursor:
+        await cursor.execute(
+            "SELECT uuid_send(faces.id) || uuid_send(subject_id), faces.embedding,"
+            " convert_to(name, 'UTF8'), halfvec_send(vectors.embedding)"
+            f" FROM faces JOIN {table(gallery_id)} AS vectors ON face_id = faces.id"
+            " JOIN subjects ON subjects.id = subject_id WHERE faces.gallery_id = %s",
+            (gallery_id,),
+        )
+        while rows := await cursor.fetchmany(_TOGETHER):
+            good, total = await asyncio.to_thread(_sum, rows, total)
+            faces += good
+    return faces, total
 
 
 def _sum(rows: list[tuple[bytes, bytes, bytes, bytes]], before: int) -> tuple[int, int]:

@@ -120,5 +120,5 @@ async def due_for_vacuum(connection: Connection) -> list[str]:
 
 
 async def vacuum(connection: Connection, name: str) -> None:
-    """Frees what erased faces have left in a table, and wipes their vectors from its index."""
-    await connection.execute(f"VACUUM (INDEX_CLEANUP ON) {name}")
+    """Frees what erased faces have left in a table, and wipes it from its index, unless that is built now."""
+    await connection.execute(f"VACUUM (INDEX_CLEANUP ON, SKIP_LOCKED) {name}")
