@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from classifier.shelf import is_crowded, size_of, too_large
+from classifier.shelf import CROWDED, is_crowded, size_of, too_large
 from serving.faults import ApiKeyUnknown, Fault, PgvectorMissing
 from store import homes, vectors
 from store.database import Connection, Database
@@ -53,7 +53,8 @@ class Mover:
                 await require_pgvector(connection)
             placed = await homes.placed(connection, gallery_id)
             if place == "memory" and is_crowded(placed.faces, placed.dimension or 0, self._budget):
-                raise too_large(size_of(placed.faces, placed.dimension or 0), self._budget)
+                need = size_of(placed.faces, placed.dimension or 0)
+                raise too_large(need, int(CROWDED * self._budget))
             await homes.want(connection, gallery_id, place)
         self._called.set()
         return placed._replace(wanted_home=place)
