@@ -176,7 +176,7 @@ def move_gallery(
 ) -> None:
     """Say where a gallery is to be searched. Classifiers move it, while it is searched and written to.
 
-    It moves while a mesh runs; `mien galleries list` tells when it is there. Millions of faces take an hour.
+    It moves while a mesh runs; `mien galleries list` tells when it is there. A million faces take long.
     """
     from mien.cli.galleries import move
 
