@@ -1,6 +1,7 @@
 """`make bench`: what docs/performance.md reports, part after part, or the parts that are named.
 
-    python -m bench [whole] [crops] [decoding] [peer] [overload] [galleries] [enrolment] [feed] [hostile]
+    python -m bench [whole] [crops] [decoding] [peer] [overload]
+                    [galleries] [large] [enrolment] [feed] [hostile]
 
 Each part measures in turns with its own limit, prints ratios and writes them into bench/results. Half an hour
 in all; other work on the machine makes it worth less.
@@ -9,7 +10,10 @@ in all; other work on the machine makes it worth less.
 import subprocess
 import sys
 
-PARTS = ("whole", "crops", "decoding", "peer", "overload", "galleries", "enrolment", "feed", "hostile")
+PARTS = (
+    *("whole", "crops", "decoding", "peer", "overload"),
+    *("galleries", "large", "enrolment", "feed", "hostile"),
+)
 
 
 def main(*wanted: str) -> int:

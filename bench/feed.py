@@ -91,7 +91,7 @@ async def change(url: str, gallery_id: UUID, count: int) -> dict[int, float]:
 
 
 async def main(count: int) -> None:
-    async with _postgres() as url:
+    async with postgres() as url:
         with psycopg.connect(url, autocommit=True) as connection:
             gallery_id = create_service(connection, "bench", "recognition")[0].gallery_id
             assert gallery_id
@@ -142,21 +142,21 @@ async def _filled(url: str, gallery_id: UUID) -> None:
 
 
 @asynccontextmanager
-async def _postgres() -> AsyncIterator[str]:
+async def postgres() -> AsyncIterator[str]:
     """The URL of one as `mien up` runs it, fsync included."""
     with TemporaryDirectory(prefix="mien-bench-", ignore_cleanup_errors=True) as folder:
-        postgres = Postgres(Path(folder) / "postgres", free_port())
-        postgres.create()
-        process = postgres.process(lambda name, line: None)
+        server = Postgres(Path(folder) / "postgres", free_port())
+        server.create()
+        process = server.process(lambda name, line: None)
         process.start()
         try:
             async with asyncio.timeout(30):
                 while True:
                     with suppress(psycopg.OperationalError):
-                        await asyncio.to_thread(migrate, postgres.url)
+                        await asyncio.to_thread(migrate, server.url)
                         break
                     await asyncio.sleep(0.1)
-            yield postgres.url
+            yield server.url
         finally:
             await process.stop(5)
 

@@ -38,11 +38,11 @@ def faces(count: int, dimension: int, seed: int = 0) -> Iterator[Faces]:
         yield Faces(b"".join(packed), dimension, names)
 
 
-def probes(count: int, dimension: int, seed: int = 0) -> Floats:
+def probes(count: int, dimension: int, seed: int = 0, noise: float = SPREAD) -> Floats:
     """(count, dimension): another photograph of the first people."""
     lot = np.random.default_rng(seed + 1)
     centres = np.stack([_direction(seed, number, dimension) for number in range(count)])
-    return _unit(centres + lot.standard_normal(centres.shape, np.float32) * (SPREAD / dimension**0.5))
+    return _unit(centres + lot.standard_normal(centres.shape, np.float32) * (noise / dimension**0.5))
 
 
 def _direction(seed: int, number: int, dimension: int) -> Floats:

@@ -19,6 +19,7 @@ from classifier.keyring import Keyring
 from classifier.keys import Keys, most_faces
 from classifier.memory import budget
 from classifier.metrics import Holdings, lag
+from classifier.moving import Mover
 from classifier.presence import Presence
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
@@ -28,6 +29,7 @@ from classifier.rest.servicer import CompreFace
 from classifier.rest.upload import Limits
 from classifier.settings import Settings
 from classifier.upkeep import Upkeep
+from classifier.vacuums import Vacuums
 from classifier.verification import Verification
 from mien.rest.v1.compreface_pb2_grpc import add_CompreFaceServiceServicer_to_server
 from mien.v1.gallery_pb2_grpc import add_GalleryServiceServicer_to_server
@@ -68,7 +70,8 @@ async def main(settings: Settings) -> None:
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
-        galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
+        mover = Mover(database, memory)
+        galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe, mover.outgrown)
         hashes = Hashes(galleries)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions, most_faces)
         exporting = Exporting(Held(database))
@@ -85,7 +88,7 @@ async def main(settings: Settings) -> None:
                 RecognitionServicer(analyses, recognition, verification), server
             )
             add_GalleryServiceServicer_to_server(
-                GalleryServicer(enrolment, adding, store, hashes, receipts, exporting), server
+                GalleryServicer(enrolment, adding, store, hashes, receipts, exporting, mover), server
             )
             add_CompreFaceServiceServicer_to_server(compreface, server)
 
@@ -101,10 +104,11 @@ async def main(settings: Settings) -> None:
                 max_request=settings.max_request,
                 background=[
                     Follower(database, galleries.catch_up, keyring.wake).run(),
-                    *(hashes.run(), keyring.run(), allowances.run(), attempts.run()),
+                    *(hashes.run(), keyring.run(), allowances.run(), attempts.run(), mover.run()),
                     sealing(database),
                     Upkeep(database, settings.audit_days).run(),
                     Presence(receipts, galleries, settings.listen).run(),
+                    Vacuums(database).run(),
                 ],
                 ready=database.migrated(),
             )

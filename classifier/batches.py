@@ -1,6 +1,7 @@
 """Faces that callers add, written in batches: what arrives while one is being written makes the next."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from store.additions import Added, Additions, NewFace
 from store.audit import acting
 
 MOST = 500  # faces in a batch: the gallery is locked for some hundredths of a second
+# Where an index of vectors is kept up they would lock it for many seconds: so many, or what takes so long.
+FEW, LONG = 16, 1.0  # faces, seconds
 MOST_BYTES = 8 << 20  # of their images, after which a batch gets no other face
 AT_ONCE = 4  # batches, of different galleries; the other connections to Postgres are left to other calls
 
@@ -50,7 +53,9 @@ class Batches:
             while not queue.is_empty():
                 async with self._room:
                     if batch := queue.take():
+                        began = time.monotonic()
                         await self._settle(gallery_id, batch)
+                        queue.took(len(batch), time.monotonic() - began)
         finally:
             del self._queues[gallery_id]
 
@@ -75,6 +80,7 @@ class _Queue:
 
     def __init__(self) -> None:
         self._lines: dict[object, deque[_Waiting]] = {}  # the one whose turn it is first
+        self._most = MOST
 
     def put(self, line: object, waiting: _Waiting) -> None:
         self._lines.setdefault(line, deque()).append(waiting)
@@ -82,11 +88,16 @@ class _Queue:
     def is_empty(self) -> bool:
         return not self._lines
 
+    def took(self, faces: int, seconds: float) -> None:
+        """How long a batch took, for the size of the next."""
+        if faces >= FEW:
+            self._most = min(MOST, max(FEW, int(faces * LONG / max(seconds, 1e-6))))
+
     def take(self) -> list[_Waiting]:
         """The next batch: of each line a face in turn. Empty if all callers have gone."""
         batch: list[_Waiting] = []
         size = 0
-        while self._lines and len(batch) < MOST and size < MOST_BYTES:
+        while self._lines and len(batch) < self._most and size < MOST_BYTES:
             line, waiting = next(iter(self._lines.items()))
             del self._lines[line]
             each = waiting.popleft()

@@ -10,6 +10,7 @@ from classifier.galleries import Freshness
 from classifier.recognition import Deciding, Search
 from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
 from serving.faults import ArgumentInvalid
+from store.revisions import Place
 
 LONGEST_NAME = 255  # characters
 LONGEST_KEY = 255  # characters
@@ -57,7 +58,15 @@ def search(
             f"false_match_rate is a number from {RATES[0]} to {RATES[1]}", field="false_match_rate"
         )
     deciding = Deciding(rate, request.unique_subjects) if request.decide else None
-    return Search(most, min_similarity=request.min_similarity, deciding=deciding)
+    return Search(most, min_similarity=request.min_similarity, deciding=deciding, exact=request.exact)
+
+
+def home(request: gallery_pb2.MoveGalleryRequest) -> Place:
+    """Where a gallery shall be."""
+    homes: dict[int, Place] = {gallery_pb2.HOME_MEMORY: "memory", gallery_pb2.HOME_DATABASE: "database"}
+    if request.home not in homes:
+        raise ArgumentInvalid("home is HOME_MEMORY or HOME_DATABASE", field="home")
+    return homes[request.home]
 
 
 def freshness(

@@ -1,4 +1,7 @@
-"""The galleries this replica holds in memory, each as fresh as Postgres when it is asked for."""
+"""The galleries this replica holds in memory, each as fresh as Postgres when it is asked for.
+
+Some are searched by Postgres instead, and this says which.
+"""
 
 import asyncio
 import logging
@@ -8,9 +11,11 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
+from classifier.changes import after
 from classifier.loads import Progress
 from classifier.matrix import Matrix
-from classifier.shelf import Full, Shelf, View
+from classifier.shelf import Full, Shelf, View, is_crowded
+from classifier.stored import Stored, StoredSearches
 from serving.faults import (
     ApiKeyUnknown,
     Fault,
@@ -23,7 +28,7 @@ from serving.faults import (
 from store.database import Database
 from store.loading import Faces, load
 from store.patience import soon
-from store.revisions import Changes, changes_since, newest, revisions_of
+from store.revisions import Gallery, changes_since, newest, revisions_of
 from store.services import POLICY
 
 log = logging.getLogger(__name__)
@@ -43,11 +48,16 @@ class Freshness(NamedTuple):
 NEWEST = Freshness()
 
 
+class Moved(Exception):
+    """Postgres searches the gallery now."""
+
+
 class Galleries:
     """Loads a gallery on its first use and keeps it in step with the change log.
 
     `budget` is the memory that galleries may take, in bytes; `max_staleness` what readers may be allowed, in
-    seconds. `lagged` is told of changes how long they took to be seen, in seconds.
+    seconds. `lagged` is told of changes how long they took to be seen, in seconds; `outgrown` of galleries
+    that take nearly all the memory, and answers whether they will move into Postgres.
     """
 
     def __init__(
@@ -56,11 +66,15 @@ class Galleries:
         budget: int,
         max_staleness: float = 0.0,
         lagged: Callable[[float], object] = lambda seconds: None,
+        outgrown: Callable[[UUID], bool] = lambda gallery_id: False,
     ) -> None:
         self._database = database
+        self._budget = budget
         self._shelf = Shelf(budget)
+        self._searches = StoredSearches(database)
         self._max_staleness = max_staleness
         self._lagged = lagged
+        self._outgrown = outgrown
         self._updates: dict[UUID, asyncio.Task[None]] = {}
         self._policies: dict[UUID, float] = {}  # as last read: for when Postgres is away
         self._again: set[UUID] = set()  # changed while their update went on
@@ -90,12 +104,17 @@ class Galleries:
         levels = [self._shelf.level(each) for each in self.held()]
         return time.monotonic() - min([self._polled, *(level for level in levels if level)])
 
-    async def fresh(self, gallery_id: UUID, wanted: Freshness = NEWEST) -> View:
+    async def fresh(self, gallery_id: UUID, wanted: Freshness = NEWEST) -> View | Stored:
         """The gallery with every change that was acknowledged before this call.
 
         While Postgres is away, as it is here, if that is no staler than wanted and allowed. Raises
         StoreUnavailable, RevisionUnknown, GalleryTooLarge, and GalleryBehind if it takes too long.
         """
+        while True:
+            with suppress(Moved):
+                return await self._fresh(gallery_id, wanted)
+
+    async def _fresh(self, gallery_id: UUID, wanted: Freshness) -> View | Stored:
         asked = time.monotonic()
         allowed = min(wanted.max_staleness, self._max_staleness)
         try:
@@ -104,7 +123,18 @@ class Galleries:
                 raise RevisionUnknown(
                     f"the gallery's newest revision is {head.revision}", revision=head.revision
                 )
+            if self._is_elsewhere(head):
+                return Stored(head, self._searches)
             view = await self._reached(gallery_id, head.revision)
+        except GalleryTooLarge:
+            if head.home == "both":  # it has been dropped, so Postgres searches it for this replica
+                return Stored(head, self._searches)
+            if not self._outgrown(gallery_id):
+                raise
+            raise GalleryBehind(
+                "the gallery has outgrown this replica's memory and moves into Postgres; try again",
+                revision=head.revision,
+            ) from None
         except (StoreUnavailable, Overloaded):
             if stale := self._stale(gallery_id, wanted.min_revision, allowed):
                 return stale
@@ -112,7 +142,7 @@ class Galleries:
         self._shelf.found_level(gallery_id, asked)
         self._shelf.read(gallery_id)
         self._policies[gallery_id] = head.false_match_rate
-        return view._replace(false_match_rate=head.false_match_rate)
+        return view._replace(false_match_rate=head.false_match_rate, moving_to=head.moving_to)
 
     async def catch_up(self, gallery_id: UUID | None) -> None:
         """Begins to apply what has changed in one gallery if it is held, or with None in all that are.
@@ -130,6 +160,16 @@ class Galleries:
                 self._wake(each)
         self._polled = asked
         return None
+
+    def _is_elsewhere(self, head: Gallery) -> bool:
+        """Whether Postgres searches a gallery; if it is coming back from there, it begins to be loaded."""
+        if head.home == "database":
+            self._shelf.drop(head.id)
+        elif head.home != "both" or self._shelf.get(head.id):
+            return False
+        elif head.wanted_home == "memory":
+            self._update(head.id)
+        return True
 
     def _stale(self, gallery_id: UUID, min_revision: int, allowed: float) -> View | None:
         view, level = self._shelf.get(gallery_id), self._shelf.level(gallery_id)
@@ -173,9 +213,11 @@ class Galleries:
         again = gallery_id in self._again
         self._again.discard(gallery_id)
         fault = None if update.cancelled() else update.exception()
-        if isinstance(fault, ApiKeyUnknown | GalleryTooLarge):  # its service is gone, or there is no room
-            self._shelf.drop(gallery_id)
-        elif fault and not isinstance(fault, Fault):
+        if isinstance(fault, ApiKeyUnknown | GalleryTooLarge | Moved):
+            self._shelf.drop(gallery_id)  # its service is gone, or there is no room, or no need
+        if isinstance(fault, GalleryTooLarge):
+            self._outgrown(gallery_id)
+        elif fault and not isinstance(fault, Fault | Moved):
             log.error("gallery %s cannot be brought up to date", gallery_id, exc_info=fault)
         elif again and not fault:  # after a fault polling comes back to it
             self._wake(gallery_id)
@@ -199,6 +241,8 @@ class Galleries:
         except ApiKeyUnknown:  # its service has been erased, and what it had with it
             await asyncio.to_thread(view.matrix.clear)
             raise
+        if news.gallery.home == "database":
+            raise Moved
         if news.trimmed:
             return False
         self._changing.add(gallery_id)
@@ -212,9 +256,14 @@ class Galleries:
             self._changing.discard(gallery_id)
         self._shelf.put(gallery_id, view)
         self._shelf.found_level(gallery_id, asked)
+        self._look_at(gallery_id, len(view.matrix), news.gallery)
         if news.changes:
             self._lagged(news.waited + time.monotonic() - asked)
         return True
+
+    def _look_at(self, gallery_id: UUID, faces: int, gallery: Gallery) -> None:
+        if is_crowded(faces, gallery.dimension or 0, self._budget):
+            self._outgrown(gallery_id)
 
     async def _loaded(self, gallery_id: UUID) -> View:
         matrix, progress = Matrix(), Progress(gallery_id)
@@ -234,32 +283,8 @@ class Galleries:
             self._shelf.expect_no_more(gallery_id)
             raise
         progress.done()
+        if gallery.home == "database":
+            self._shelf.expect_no_more(gallery_id)
+            raise Moved
+        self._look_at(gallery_id, len(matrix), gallery)
         return View(matrix, gallery.revision, gallery.model)
-
-
-def after(view: View, news: Changes) -> View:
-    """The gallery after these changes, of which those that it has already make no difference.
-
-    Its matrix is the same one. Searches see all of the changes, or none.
-    """
-    changes = [change for change in news.changes if change.revision > view.revision]
-    matrix = view.matrix
-    with matrix.at_once():
-        for change in changes:
-            match change.kind, change.id, change.merged_into:
-                case "cleared", _, _:
-                    matrix.clear()
-                case "face erased", UUID() as face, _:
-                    matrix.erase_face(face)
-                case "subject erased", UUID() as subject, _:
-                    matrix.erase_subject(subject)
-                case "subject renamed", UUID() as subject, _:
-                    matrix.rename(subject, change.name or "")  # one that has gone since has no name
-                case "subject merged", UUID() as subject, UUID() as into:
-                    matrix.merge(subject, into, change.name or "")
-        # A face that has been erased since has lost its row, and is None here.
-        if added := [change.face for change in changes if change.face]:
-            packed = b"".join(face.id.bytes + face.subject_id.bytes + face.embedding for face in added)
-            names = {face.subject_id: face.subject for face in added}
-            matrix.add(Faces(packed, len(added[0].embedding) // 4, names))
-    return View(matrix, max(view.revision, news.gallery.revision), news.gallery.model)

@@ -11,7 +11,8 @@ from classifier.enrolment import Enrolment
 from classifier.exporting import Exporting
 from classifier.hashes import Hashes
 from classifier.keys import gallery, service
-from classifier.messages import receipt, stored_face
+from classifier.messages import HOMES, receipt, stored_face
+from classifier.moving import Mover
 from mien.v1 import gallery_pb2 as pb
 from mien.v1.gallery_pb2_grpc import GalleryServiceServicer
 from serving.guard import Context
@@ -31,6 +32,7 @@ class GalleryServicer(GalleryServiceServicer):
         hashes: Hashes,
         receipts: Receipts,
         exporting: Exporting,
+        mover: Mover,
     ) -> None:
         self._enrolment = enrolment
         self._adding = adding
@@ -38,6 +40,7 @@ class GalleryServicer(GalleryServiceServicer):
         self._hashes = hashes
         self._receipts = receipts
         self._exporting = exporting
+        self._mover = mover
 
     async def AddFace(self, request: pb.AddFaceRequest, context: Context) -> pb.AddFaceResponse:
         face, revision = await self._enrolment.add_face(
@@ -153,14 +156,20 @@ class GalleryServicer(GalleryServiceServicer):
     async def GetGalleryState(
         self, request: pb.GetGalleryStateRequest, context: Context
     ) -> pb.GetGalleryStateResponse:
-        view, total = await self._hashes.newest(gallery())
+        state = await self._hashes.newest(gallery())
         return pb.GetGalleryStateResponse(
-            revision=view.revision,
-            rows=len(view.matrix),
-            bytes=view.matrix.nbytes,
-            model=view.model or "",
-            hash=as_text(total),
+            revision=state.revision,
+            rows=state.faces,
+            bytes=state.nbytes,
+            model=state.model or "",
+            hash=as_text(state.total),
+            home=HOMES[state.home],
+            moving_to=HOMES[state.moving_to],
         )
+
+    async def MoveGallery(self, request: pb.MoveGalleryRequest, context: Context) -> pb.MoveGalleryResponse:
+        placed = await self._mover.move(gallery(), edges.home(request))
+        return pb.MoveGalleryResponse(home=HOMES[placed.now], moving_to=HOMES[placed.moving_to])
 
 
 def _page_size(request: pb.ListFacesRequest | pb.ListSubjectsRequest) -> int:

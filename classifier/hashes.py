@@ -4,13 +4,16 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from classifier.galleries import Galleries
 from classifier.matrix import Matrix
 from classifier.shelf import View
+from classifier.stored import Stored
 from serving.faults import GalleryBehind
 from store.hashing import sum_of
+from store.revisions import Place
 
 PATIENCE = 60.0  # seconds that a gallery may go on changing
 _TOGETHER = 256  # faces hashed before others may have the interpreter
@@ -18,6 +21,18 @@ _BREATH = 0.0002  # seconds that they may
 _RESTED = 5.0  # seconds between two looks at what has come to rest
 _SHARE = 20  # the rest takes as many times as long as hashing did
 _EXACT = 1 << 52  # what a metric tells of a sum: a float64 holds no larger number exactly
+
+
+class State(NamedTuple):
+    """What is searched of a gallery, where, and its hash."""
+
+    revision: int
+    faces: int
+    nbytes: int
+    model: str | None
+    total: int
+    home: Place
+    moving_to: Place | None
 
 
 class Hashes:
@@ -28,16 +43,21 @@ class Hashes:
         self._known: Mapping[UUID, tuple[int, int]] = {}  # revision and sum
         self._one_at_a_time = asyncio.Lock()
 
-    async def newest(self, gallery_id: UUID) -> tuple[View, int]:
-        """A gallery with every change that was acknowledged before this call, and its hash.
+    async def newest(self, gallery_id: UUID) -> State:
+        """The state of a gallery with every change that was acknowledged before this call.
 
         Raises the faults of Galleries.fresh; GalleryBehind also if it changes faster than it can be hashed.
         """
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             view = await self._galleries.fresh(gallery_id)
+            if isinstance(view, Stored):
+                to, of = view.gallery.moving_to, await view.hashed()
+                gallery = of.gallery
+                return State(gallery.revision, of.faces, of.nbytes, gallery.model, of.total, "database", to)
             if (total := await self._of(gallery_id, view)) is not None:
-                return view, total
+                rows, to = view.matrix, view.moving_to
+                return State(view.revision, len(rows), rows.nbytes, view.model, total, "memory", to)
         raise GalleryBehind("the gallery changes faster than it can be hashed", revision=view.revision)
 
     async def run(self) -> None:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from classifier import scan
 from classifier.blocks import Blocks, Floats, Rows
 from classifier.ids import Places
+from classifier.ranking import cosines_of, ranked
 from classifier.subjects import Subjects
 from store.loading import Faces
 
-_FETCHED = 32  # rows looked for at least
-_OF_EACH = 8  # rows looked for, for each subject that is wanted: it may have several of the best
+FETCHED = 32  # rows looked for at least
+OF_EACH = 8  # rows looked for, for each subject that is wanted: it may have several of the best
 _AGAIN = 4096  # rows looked at again, at most; if more have changed the search begins anew
 _ROUNDING = 2.0**-23  # of a product in single precision, for each of the numbers that are summed
 
@@ -156,7 +157,7 @@ class Matrix:
         double precision, and equal ones come in the order of enrolment.
         """
         answers: list[list[Hit] | None] = [None] * len(probes)
-        most = max(_FETCHED, _OF_EACH * count if distinct else 2 * count)
+        most = max(FETCHED, OF_EACH * count if distinct else 2 * count)
         while open_ := [number for number, answer in enumerate(answers) if answer is None]:
             for number, hits in zip(open_, self._once(probes[open_], count, most, distinct), strict=True):
                 answers[number] = hits
@@ -223,13 +224,9 @@ class Matrix:
     def _hits(self, rows: Rows, probe: Floats, count: int, distinct: bool, limit: float) -> list[Hit] | None:
         """The best of some rows; None unless they are more similar than `limit`, which others may be."""
         embeddings, subjects, serials = self._blocks.gather(rows)
-        cosines = (embeddings.astype(np.float64) * probe).sum(1)
-        order = np.lexsort((serials, -cosines))
-        if distinct:
-            _, first = np.unique(subjects[order], return_index=True)
-            order = order[np.sort(first)]
-        order = order[:count]
-        if limit > -np.inf and (len(order) < count or cosines[order[-1]] <= limit):
+        cosines = cosines_of(embeddings, probe)
+        order = ranked(cosines, subjects, serials, count, distinct, limit)
+        if order is None:
             return None
         return [
             Hit(

@@ -13,11 +13,17 @@ from mien.v1 import face_pb2 as pb
 from mien.v1 import gallery_pb2, recognition_pb2
 from store.gallery import StoredFace
 from store.receipts import Receipt
+from store.revisions import Place
 
 WEARS = {
     Wear.WITHOUT: pb.MASK_WEAR_WITHOUT,
     Wear.WITH: pb.MASK_WEAR_WITH,
     Wear.INCORRECT: pb.MASK_WEAR_INCORRECT,
+}
+HOMES: dict[Place | None, "gallery_pb2.Home.ValueType"] = {
+    None: gallery_pb2.HOME_UNSPECIFIED,
+    "memory": gallery_pb2.HOME_MEMORY,
+    "database": gallery_pb2.HOME_DATABASE,
 }
 
 

@@ -13,6 +13,7 @@ from classifier.galleries import NEWEST, Freshness, Galleries
 from classifier.levels import Levels
 from classifier.searching import Searches
 from classifier.shelf import View
+from classifier.stored import Stored
 from classifier.vectors import unit_rows
 from store.gallery import check_model
 
@@ -34,6 +35,7 @@ class Search(NamedTuple):
     distinct: bool = True  # each subject once, by its best face
     min_similarity: float = 0.0  # in [0, 1]; what is less like is left out
     deciding: Deciding | None = None  # needs `distinct`; None: nothing is decided
+    exact: bool = False  # whether each vector is read, if Postgres searches
 
 
 class Match(NamedTuple):
@@ -57,7 +59,7 @@ class Recognised(NamedTuple):
     faces: list[RecognisedFace]  # the largest first
     model: Model
     steps: list[Step]
-    view: View  # of the gallery that was searched
+    view: View | Stored  # of the gallery that was searched
 
 
 class Recognition:
@@ -92,7 +94,7 @@ class Recognition:
         embeddings: Sequence[Sequence[float]],
         search: Search,
         freshness: Freshness = NEWEST,
-    ) -> tuple[list[Who], View]:
+    ) -> tuple[list[Who], View | Stored]:
         """Who each embedding is, and the gallery as it was searched.
 
         Raises ArgumentInvalid, EmbedderUnavailable, ModelMismatch and the faults of Galleries.fresh.
@@ -104,12 +106,15 @@ class Recognition:
         return await self._searched(gallery_id, view, list(rows), model, search), view
 
     async def _searched(
-        self, gallery_id: UUID, view: View, rows: list[Floats], model: Model, search: Search
+        self, gallery_id: UUID, view: View | Stored, rows: list[Floats], model: Model, search: Search
     ) -> list[Who]:
         check_model(view.model, model.name)
         deciding = search.deciding
         most = max(search.most, _needed(deciding, len(rows)))
-        found = await self._searches.search(view.matrix, rows, most, distinct=search.distinct)
+        if isinstance(view, View):
+            found = await self._searches.search(view.matrix, rows, most, distinct=search.distinct)
+        else:
+            found = await view.search(rows, most, distinct=search.distinct, exact=search.exact)
         decisions: list[Decision | None] = [None] * len(rows)
         if deciding and rows:
             rate = deciding.rate or view.false_match_rate

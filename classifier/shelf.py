@@ -6,8 +6,10 @@ from uuid import UUID
 
 from classifier.matrix import Matrix
 from serving.faults import GalleryTooLarge
+from store.revisions import Place
 
 OF_A_FACE = 48  # bytes that a face takes beside its embedding
+CROWDED = 0.75  # of the budget: what grows beyond has room yet while it moves into Postgres
 
 
 class View(NamedTuple):
@@ -18,6 +20,23 @@ class View(NamedTuple):
     model: str | None
     false_match_rate: float = 0.0  # the service's policy: the share of strangers that decisions may match
     staleness: float = 0.0  # seconds that it may be behind, where that was allowed; 0: it is fresh
+    moving_to: Place | None = None  # None: it stays in memory
+
+
+def size_of(faces: int, dimension: int) -> int:
+    """The bytes that a gallery takes in memory."""
+    return faces * (4 * dimension + OF_A_FACE)
+
+
+def too_large(need: int, budget: int) -> GalleryTooLarge:
+    return GalleryTooLarge(
+        f"the gallery takes {need} bytes, and galleries may take {budget} here", bytes=need, max_bytes=budget
+    )
+
+
+def is_crowded(faces: int, dimension: int, budget: int) -> bool:
+    """Whether a gallery of this size takes nearly all there is."""
+    return size_of(faces, dimension) > CROWDED * budget
 
 
 class Full(Exception):
@@ -47,13 +66,9 @@ class Shelf:
 
     def require(self, faces: int, dimension: int) -> int:
         """The bytes that a gallery of this size takes. Raises GalleryTooLarge."""
-        need = faces * (4 * dimension + OF_A_FACE)
+        need = size_of(faces, dimension)
         if need > self._budget:
-            raise GalleryTooLarge(
-                f"the gallery takes {need} bytes, and galleries may take {self._budget} here",
-                bytes=need,
-                max_bytes=self._budget,
-            )
+            raise too_large(need, self._budget)
         return need
 
     def expect(self, gallery_id: UUID, faces: int, dimension: int) -> None:

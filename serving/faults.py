@@ -156,3 +156,8 @@ class GalleryFull(Fault):
 class ReceiptNotFound(Fault):
     code = StatusCode.NOT_FOUND
     reason = pb.ERROR_REASON_RECEIPT_NOT_FOUND
+
+
+class PgvectorMissing(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PGVECTOR_MISSING

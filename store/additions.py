@@ -10,6 +10,7 @@ from store.database import Connection, Database
 from store.gallery import StoredFace, check_model
 from store.revisions import Gallery, hold_gallery, log_changes, newest_in
 from store.subjects import Subject, subjects_for
+from store.vectors import write
 
 
 class Key(NamedTuple):
@@ -175,6 +176,8 @@ async def _write(connection: Connection, gallery: Gallery, rows: list[_Row]) -> 
     images = [(row.id, row.face.image) for row in rows if row.face.image is not None and gallery.save_images]
     if images:
         await _copy(connection, "images (face_id, content)", "uuid bytea", images)
+    if gallery.has_vectors:
+        await write(connection, gallery.id, [(row.id, row.face.embedding) for row in rows])
     logged = await log_changes(connection, gallery, "face added", [row.id for row in rows])
     for event in _events(gallery, written, {id_ for id_, _ in images}):
         await record(connection, event)

@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, str] = {
     "subject.erased": "subject",
     "subject.exported": "subject",
     "gallery.cleared": "gallery",
+    "gallery.moved": "gallery",
     "service.created": "service",
     "service.changed": "service",
     "key.created": "key",

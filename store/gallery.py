@@ -288,9 +288,10 @@ async def _receipt(connection: Connection, gallery_id: UUID, event: Event, erase
 
 
 async def _forget_model_if_empty(connection: Connection, gallery_id: UUID) -> None:
-    """What has no face is tied to no model."""
+    """What has no face is tied to no model, and begins in memory again."""
     await connection.execute(
-        "UPDATE galleries SET model = NULL, dimension = NULL"
+        "UPDATE galleries SET model = NULL, dimension = NULL,"
+        " home = 'memory', wanted_home = 'memory', indexed = false, left_at = NULL"
         " WHERE id = %s AND NOT EXISTS (SELECT FROM faces WHERE gallery_id = galleries.id)",
         (gallery_id,),
     )

@@ -25,6 +25,8 @@ class Named(NamedTuple):
     revision: int
     faces: int
     model: str | None  # None while it has no face
+    home: str  # memory, or database
+    moving_to: str | None  # None: it stays where it is
 
 
 class Rebuilt(NamedTuple):
@@ -39,6 +41,10 @@ def list_galleries(connection: psycopg.Connection[Any]) -> list[Named]:
     """All of them, by the names of their services."""
     query = """
         SELECT galleries.id, service_id, name, revision, model,
+               CASE WHEN home IN ('memory', 'database') THEN home
+                    WHEN home = 'filling' OR wanted_home = 'database' THEN 'memory'
+                    ELSE 'database' END AS home,
+               CASE WHEN home <> wanted_home AND dimension IS NOT NULL THEN wanted_home END AS moving_to,
                (SELECT count(*) FROM faces WHERE gallery_id = galleries.id) AS faces
         FROM galleries JOIN services ON services.id = service_id ORDER BY name
     """

@@ -1,7 +1,7 @@
 """A gallery's revision: how writers raise it, and how readers learn what changed since theirs."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -9,9 +9,14 @@ from psycopg.rows import class_row
 from serving.faults import ApiKeyUnknown
 from store.database import Connection, Database
 
+T = TypeVar("T")
+
 CHANNEL = "mien_changes"  # of NOTIFY; the payload is the gallery's id
 KEPT = 10_000  # changes of a gallery that stay in the log; who is further behind loads the gallery anew
 _TRIM_EVERY = 500  # revisions
+
+Home = Literal["memory", "filling", "both", "database"]  # where a gallery is searched, as the schema says
+Place = Literal["memory", "database"]  # where it is to be
 
 Kind = Literal["face added", "face erased", "subject erased", "subject renamed", "subject merged", "cleared"]
 
@@ -23,8 +28,21 @@ class Gallery(NamedTuple):
     revision: int
     model: str | None
     dimension: int | None
-    false_match_rate: float = 0.0  # the service's policy; read by `newest` alone
+    home: Home = "memory"
+    false_match_rate: float = 0.0  # the service's policy; read by `newest` alone, as is what follows
+    indexed: bool = False  # whether its table of vectors has an index
+    wanted_home: Place = "memory"
     save_images: bool = True  # whether images are kept; read by `hold_gallery` alone
+
+    @property
+    def moving_to(self) -> Place | None:
+        """None: it stays where it is. As `newest` reads it."""
+        return self.wanted_home if self.home != self.wanted_home and self.dimension else None
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether who adds a face adds its vector."""
+        return self.home != "memory"
 
 
 class AddedFace(NamedTuple):
@@ -67,10 +85,10 @@ async def hold_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
     """The gallery as it is, with its row locked until the transaction ends."""
     cursor = connection.cursor(row_factory=class_row(Gallery))
     await cursor.execute(
-        "SELECT id, revision, model, dimension, save_images FROM galleries WHERE id = %s FOR UPDATE",
+        "SELECT id, revision, model, dimension, home, save_images FROM galleries WHERE id = %s FOR UPDATE",
         (gallery_id,),
     )
-    return _there(await cursor.fetchone())
+    return there(await cursor.fetchone())
 
 
 async def lock_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
@@ -80,7 +98,7 @@ async def lock_gallery(connection: Connection, gallery_id: UUID) -> Gallery:
         "UPDATE galleries SET revision = revision + 1 WHERE id = %s RETURNING id, revision, model, dimension",
         (gallery_id,),
     )
-    return _there(await cursor.fetchone())
+    return there(await cursor.fetchone())
 
 
 async def log_change(
@@ -150,16 +168,18 @@ async def newest_in(connection: Connection, gallery_id: UUID) -> Gallery:
     """The gallery at the newest revision that this transaction sees."""
     cursor = connection.cursor(row_factory=class_row(Gallery))
     await cursor.execute(
-        "SELECT id, revision, model, dimension, false_match_rate FROM galleries WHERE id = %s", (gallery_id,)
+        "SELECT id, revision, model, dimension, home, false_match_rate, indexed, wanted_home"
+        " FROM galleries WHERE id = %s",
+        (gallery_id,),
     )
-    return _there(await cursor.fetchone())
+    return there(await cursor.fetchone())
 
 
 async def revisions_of(database: Database, gallery_ids: list[UUID]) -> dict[UUID, int]:
-    """The newest revision of each gallery that is there. Raises StoreUnavailable."""
+    """The newest revision of each gallery that classifiers may hold. Raises StoreUnavailable."""
     async with database.statement() as connection:
         cursor = await connection.execute(
-            "SELECT id, revision FROM galleries WHERE id = ANY(%s)", (gallery_ids,)
+            "SELECT id, revision FROM galleries WHERE id = ANY(%s) AND home <> 'database'", (gallery_ids,)
         )
         return dict(await cursor.fetchall())
 
@@ -172,7 +192,7 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
     async with database.statement() as connection:
         cursor = await connection.cursor(binary=True).execute(
             """
-            SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, floor,
+            SELECT galleries.id, galleries.revision, galleries.model, galleries.dimension, home, floor,
                    changes.revision, kind, changes.id, faces.id, subject_id, subjects.name, embedding,
                    merged_into,
                    extract(epoch FROM clock_timestamp() - changes.at)::float8
@@ -188,11 +208,11 @@ async def changes_since(database: Database, gallery_id: UUID, revision: int) -> 
         rows = await cursor.fetchall()
     if not rows:
         raise _gone()
-    gallery, floor = Gallery(*rows[0][:4]), rows[0][4]
+    gallery, floor = Gallery(*rows[0][:5]), rows[0][5]
     # A revision that is still to come is of another past: the database was put back to an older state.
     if not floor <= revision <= gallery.revision:
         return Changes(gallery, [], trimmed=True)
-    changes = [_change(*row[5:-1]) for row in rows if row[5] is not None]
+    changes = [_change(*row[6:-1]) for row in rows if row[6] is not None]
     return Changes(gallery, changes, trimmed=False, waited=rows[0][-1] or 0.0)
 
 
@@ -210,7 +230,8 @@ def _change(
     return Change(revision, kind, id_, face, None if face else subject, merged_into)
 
 
-def _there(gallery: Gallery | None) -> Gallery:
+def there(gallery: T | None) -> T:
+    """What was found of a gallery. Raises ApiKeyUnknown if nothing was."""
     if gallery is None:
         raise _gone()
     return gallery

@@ -16,7 +16,8 @@ def scrub(connection: psycopg.Connection[Any]) -> bool:
     says that one may. Returns whether the write-ahead log could be left behind too, which only a superuser
     may; its old files are removed then, unless Postgres recycles or archives them.
     """
-    for table in TABLES:
+    vectors = connection.execute("SELECT vectors_of(id) FROM galleries WHERE home <> 'memory'").fetchall()
+    for table in (*TABLES, *(name for (name,) in vectors)):
         connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(table)))
     (superuser,) = connection.execute(
         "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"

@@ -94,3 +94,7 @@ def test_the_dockerfile_passes_its_linter() -> None:
         [Path(sys.executable).with_name("hadolint"), ROOT / "Dockerfile"], capture_output=True, text=True
     )
     assert lint.returncode == 0, lint.stdout
+
+
+def test_the_postgres_of_compose_can_search_vectors() -> None:
+    assert COMPOSE["services"]["postgres"]["image"].startswith("pgvector/pgvector:pg")

@@ -124,4 +124,5 @@ _TOLD: dict[type[Exception], _Told] = {
     faults.ReceiptNotFound: _Told(NOT_FOUND, 0, _as_it_is),  # none of its clients can ask for one
     faults.GalleryTooLarge: _Told(AWAY, 0, _as_it_is),
     faults.RevisionUnknown: _Told(BAD_REQUEST, 0, _as_it_is),  # none of its clients can ask for one
+    faults.PgvectorMissing: _Told(BAD_REQUEST, 0, _as_it_is),  # none of its clients can move a gallery
 }

@@ -1,10 +1,16 @@
-"""`mien galleries list`, `scrub`: what the database has of galleries, and no longer has."""
+"""`mien galleries list`, `move` and `scrub`: what the database has of galleries, and where."""
 
 import json
 from pathlib import Path
+from typing import Any, get_args
 
+import psycopg
+
+from mien.cli.plainly import CommandError
 from mien.cli.services import in_database
-from store.rebuilding import list_galleries
+from store.homes import want_of
+from store.rebuilding import Named, list_galleries
+from store.revisions import Place
 from store.scrubbing import scrub
 
 
@@ -13,9 +19,10 @@ def show(data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([each._asdict() for each in galleries], indent=1, default=str))
         return
-    table = [("service", "revision", "faces", "model", "gallery")]
+    table = [("service", "revision", "faces", "model", "searched in", "gallery")]
     table += [
-        (each.name, str(each.revision), str(each.faces), each.model or "", str(each.id)) for each in galleries
+        (each.name, str(each.revision), str(each.faces), each.model or "", _where(each), str(each.id))
+        for each in galleries
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -29,3 +36,18 @@ def scrub_all(data: Path | None) -> None:
             "its tables have; its write-ahead log is for a superuser to leave behind: SELECT pg_switch_wal()"
         )
     print(f"the database was written anew: {left}")
+
+
+def move(service: str, to: str, data: Path | None) -> None:
+    place = next((each for each in get_args(Place) if each == to), None)
+    if place is None:
+        raise CommandError(f"a gallery is in memory or in the database; {to!r} is neither")
+
+    def want(connection: psycopg.Connection[Any]) -> None:
+        want_of(connection, service, place)
+
+    in_database(data, want)
+
+
+def _where(gallery: Named) -> str:
+    return f"{gallery.home}, moving to {gallery.moving_to}" if gallery.moving_to else gallery.home

@@ -7,7 +7,9 @@ import typer
 from mien.cli.options import Data
 from mien.cli.plainly import plainly
 
-galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
+galleries = typer.Typer(
+    help="Galleries: what replicas hold of them, and where they are searched.", no_args_is_help=True
+)
 
 
 @galleries.command("list")
@@ -15,10 +17,28 @@ galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.",
 def list_galleries(
     data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False
 ) -> None:
-    """List the galleries by the names of their services: revision, faces, model."""
+    """List the galleries by the names of their services: revision, faces, model, where they are searched."""
     from mien.cli.galleries import show
 
     show(data, as_json)
+
+
+@galleries.command("move")
+@plainly
+def move_gallery(
+    service: Annotated[str, typer.Argument(help="Name of a recognition service.")],
+    to: Annotated[
+        str, typer.Option(help="memory, of classifiers; or database, for galleries too large for it.")
+    ],
+    data: Data = None,
+) -> None:
+    """Say where a gallery is to be searched. Classifiers move it, while it is searched and written to.
+
+    It moves while a mesh runs; `mien galleries list` tells when it is there. A million faces take long.
+    """
+    from mien.cli.galleries import move
+
+    move(service, to, data)
 
 
 @galleries.command("verify")

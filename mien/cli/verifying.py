@@ -14,7 +14,7 @@ from mien.cli.plainly import CommandError
 from mien.cli.services import in_database
 from mien.launcher.folder import Folder, default_folder
 from mien.launcher.gateway import Address
-from mien.v1.gallery_pb2 import GetGalleryStateRequest, GetGalleryStateResponse
+from mien.v1.gallery_pb2 import HOME_DATABASE, HOME_MEMORY, GetGalleryStateRequest, GetGalleryStateResponse
 from mien.v1.gallery_pb2_grpc import GalleryServiceStub
 from serving.faults import GalleryBehind
 from serving.status import from_status
@@ -23,6 +23,11 @@ from store.rebuilding import Named, Rebuilt, list_galleries, passing, rebuilt
 ATTEMPTS = 5  # to find a gallery at rest, at one revision here and there
 LOADING = 300.0  # seconds that a replica may take to load a gallery
 PATIENCE = 120.0  # seconds that one answer may take: to hash a million faces takes some
+
+_REMEDIES: dict[int, str] = {
+    HOME_MEMORY: "restart it, and it loads them",
+    HOME_DATABASE: "move the gallery to memory, and back once it is there: its vectors are made anew",
+}
 
 States = Mapping[str, GetGalleryStateResponse]
 
@@ -101,11 +106,12 @@ def _judge(gallery: Named, stored: Rebuilt, states: States) -> list[str]:
     wrong = []
     for name, state in states.items():
         alike = (state.rows, state.hash) == (stored.rows, stored.hash)
-        said = f"revision {state.revision}, {state.rows} faces, {state.bytes} bytes, hash {state.hash}"
+        where = ", in the database" if state.home == HOME_DATABASE else ""
+        said = f"revision {state.revision}, {state.rows} faces, {state.bytes} bytes{where}, hash {state.hash}"
         print(f"{gallery.name}  {name}  {said}  {'as in the database' if alike else 'DIFFERS'}")
         if not alike:
             wrong.append(
                 f"{gallery.name}: {name} has {state.rows} faces at revision {state.revision}, but not the"
-                f" {stored.rows} that the database has (hash {stored.hash}); restart it, and it loads them"
+                f" {stored.rows} that the database has (hash {stored.hash}); {_REMEDIES[state.home]}"
             )
     return wrong

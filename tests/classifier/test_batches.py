@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from classifier.batches import AT_ONCE, MOST, Batches
+from classifier.batches import AT_ONCE, FEW, MOST, Batches
 from serving.faults import StoreUnavailable
 from store.additions import Added, Additions, NewFace
 from store.database import Database
@@ -58,6 +58,19 @@ async def test_what_comes_while_a_batch_is_written_is_the_next_one(
     told = [await each for each in (first, *others)]
     assert [each.revision for each in told] == list(range(1, MOST + 102))
     assert list(Counter(each.face.created_at for each in told).values()) == [1, MOST, 100]
+
+
+async def test_batches_that_take_long_become_small(
+    batches: Batches, gallery_id: UUID, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifier.batches.LONG", 0.0)
+    async with held(database, gallery_id):
+        first = start(batches, gallery_id, "line", face())
+        await under_way(first)
+        others = [start(batches, gallery_id, "line", face()) for _ in range(MOST + 2 * FEW)]
+        await under_way(others[0])
+    told = [await each for each in (first, *others)]
+    assert list(Counter(each.face.created_at for each in told).values()) == [1, MOST, FEW, FEW]
 
 
 async def test_who_gives_up_before_the_turn_takes_the_face_along(

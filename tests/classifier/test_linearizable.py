@@ -26,6 +26,7 @@ from tests.postgres import Server, new_database
 
 SEEDS = 100
 KILLS = {20, 50, 80}  # seeds during which a replica is killed
+MOVING = 40  # seeds during which galleries move
 TOGETHER = 4  # seeds at once, each with a gallery of its own
 CLIENTS = 4
 CALLS = 6  # of a client
@@ -46,20 +47,32 @@ Galleries.fresh = held
 """
 
 
+# Galleries move as soon as that is wanted, and do not stay.
+IN_HASTE = """
+from classifier import moving
+from store import homes
+moving.POLL, homes.GRACE = 0.01, 0.05
+"""
+
+
 class Client:
     """Calls random replicas and writes down when, and what came of it."""
 
-    def __init__(self, channels: list[grpc.aio.Channel], key: str, history: list[Call], seed: str) -> None:
+    def __init__(
+        self, channels: list[grpc.aio.Channel], key: str, history: list[Call], seed: str, pause: float
+    ) -> None:
         self._stubs = [(GalleryServiceStub(each), RecognitionServiceStub(each)) for each in channels]
         self._metadata = (("x-api-key", key),)
         self._history = history
         self._lot = random.Random(seed)
+        self._pause = pause  # seconds between calls, at most
         self._mine: dict[int, str] = {}  # faces that were acknowledged, and their ids
 
     async def run(self, first: int) -> None:
         """Its faces have numbers from `first` on."""
         for number in range(first, first + CALLS):
             lot = self._lot
+            await asyncio.sleep(self._pause * lot.random())
             kind = lot.choices(["add", "search", "delete", "rename", "delete subject"], [4, 4, 2, 1, 0.5])[0]
             if kind == "add":
                 await self._call(kind, number, lot.choice(SUBJECTS))
@@ -119,8 +132,10 @@ def numbered(cosine: float) -> int:
     return round((0.9 - cosine) * 100)
 
 
-async def write_history(history: list[Call], seed: int, key: str, channels: list[grpc.aio.Channel]) -> None:
-    clients = [Client(channels, key, history, f"{seed} {number}") for number in range(CLIENTS)]
+async def write_history(
+    history: list[Call], seed: int, key: str, channels: list[grpc.aio.Channel], pause: float = 0.0
+) -> None:
+    clients = [Client(channels, key, history, f"{seed} {number}", pause) for number in range(CLIENTS)]
     await asyncio.gather(*(client.run(number * CALLS) for number, client in enumerate(clients)))
 
 
@@ -191,6 +206,37 @@ async def test_reads_that_do_not_ask_are_caught(url: str, keys: list[str], embed
                 if not is_linearizable(history):
                     return
     pytest.fail("no stale read was found")
+
+
+async def test_histories_are_no_others_while_galleries_move(url: str, keys: list[str], embedder: str) -> None:
+    seeds, homes, done = iter(range(MOVING)), set(), asyncio.Event()
+
+    async def move() -> None:
+        """Changes its mind all the time, about all that have faces."""
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            while not done.is_set():
+                await connection.execute(
+                    "UPDATE galleries SET wanted_home = CASE wanted_home WHEN 'memory' THEN 'database'"
+                    " ELSE 'memory' END WHERE dimension IS NOT NULL AND random() < 0.5"
+                )
+                for _ in range(10):
+                    found = await connection.execute("SELECT home FROM galleries WHERE dimension IS NOT NULL")
+                    homes.update(home for (home,) in await found.fetchall())
+                    await asyncio.sleep(0.01)
+
+    async def work(channels: list[grpc.aio.Channel]) -> None:
+        for seed in seeds:
+            history: list[Call] = []
+            await write_history(history, seed, keys[seed], channels, pause=0.15)
+            assert await asyncio.to_thread(is_linearizable, history), (seed, sorted(history))
+
+    with replicas(url, embedder, spoilt=IN_HASTE) as running:
+        async with reached(running) as channels:
+            moving = asyncio.create_task(move())
+            await asyncio.gather(*(work(channels) for _ in range(TOGETHER)))
+            done.set()
+            await moving
+    assert {"memory", "both", "database"} <= homes
 
 
 A, B = ("add", (1, "Ann"), "added"), ("add", (2, "Ben"), "added")

@@ -107,9 +107,9 @@ async def test_a_gallery_that_changes_while_it_is_hashed_is_hashed_anew(
         await asyncio.sleep(0.03)
         await store.erase_face(gallery_id, face.face_id)
         await galleries.fresh(gallery_id)
-    view, total = await hashing
-    assert view.revision == 45
-    assert as_text(total) == by_hand(database_url, gallery_id)
+    state = await hashing
+    assert state.revision == 45
+    assert as_text(state.total) == by_hand(database_url, gallery_id)
 
 
 async def test_the_metric_tells_it_once_galleries_are_at_rest(
