@@ -16,6 +16,7 @@ class Fault(Exception):
 
     code: ClassVar[StatusCode]
     reason: ClassVar["pb.ErrorReason.ValueType"]
+    retry_after: float | None = None  # seconds until another try may do better, if that is known
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)
@@ -126,3 +127,89 @@ class GalleryTooLarge(Fault):
 class RevisionUnknown(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_REVISION_UNKNOWN
+
+
+class SignInRequired(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_SIGN_IN_REQUIRED
+
+
+class CredentialsWrong(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_CREDENTIALS_WRONG
+
+
+class TooManyAttempts(Fault):
+    """Nothing was looked at. `retry_after` says, in seconds, when the next attempt counts."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_TOO_MANY_ATTEMPTS
+
+    def __init__(self, message: str, retry_after: float = 1.0, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+
+
+class RoleInsufficient(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_ROLE_INSUFFICIENT
+
+
+class ApplicationNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_APPLICATION_NOT_FOUND
+
+
+class ServiceNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_SERVICE_NOT_FOUND
+
+
+class UserNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_USER_NOT_FOUND
+
+
+class NameTaken(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_NAME_TAKEN
+
+
+class EmailTaken(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_EMAIL_TAKEN
+
+
+class MemberExists(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_MEMBER_EXISTS
+
+
+class OwnRole(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_OWN_ROLE
+
+
+class ResetTokenInvalid(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_RESET_TOKEN_INVALID
+
+
+class MailOff(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_MAIL_OFF
+
+
+class PasswordWrong(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PASSWORD_WRONG
+
+
+class OtherSite(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_OTHER_SITE
+
+
+class SignUpClosed(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_SIGN_UP_CLOSED

@@ -15,7 +15,7 @@ def to_status(fault: faults.Fault) -> status_pb2.Status:
     reason = pb.ErrorReason.Name(fault.reason).removeprefix("ERROR_REASON_")
     info.Pack(error_details_pb2.ErrorInfo(domain=DOMAIN, reason=reason, metadata=fault.facts))
     details = [info]
-    if isinstance(fault, faults.Overloaded):
+    if fault.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromNanoseconds(int(fault.retry_after * 1e9))
         details.append(Any())
@@ -32,7 +32,7 @@ def from_status(status: status_pb2.Status) -> faults.Fault | None:
     if info.domain != DOMAIN or info.reason not in _KINDS:
         return None
     fault = _KINDS[info.reason](status.message, **info.metadata)
-    if isinstance(fault, faults.Overloaded) and retry.HasField("retry_delay"):
+    if retry.HasField("retry_delay"):
         fault.retry_after = retry.retry_delay.ToNanoseconds() / 1e9
     return fault
 

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.data import Data
 from mien.cli.plainly import plainly
+from mien.cli.user_commands import users
 
 app = typer.Typer(
     help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
@@ -20,13 +22,9 @@ services = typer.Typer(help="Services: each has an API key, and its own gallery.
 galleries = typer.Typer(help="Galleries: what replicas hold in memory of them.", no_args_is_help=True)
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
+app.add_typer(users, name="users")
 app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
-
-Data = Annotated[
-    Path | None,
-    typer.Option(help="The folder of the mesh's data. By default where the platform keeps an application's."),
-]
 
 PackName = Annotated[str, typer.Argument(help="Name of a model pack, or a pack file of your own, NAME.toml.")]
 Accept = Annotated[
@@ -92,6 +90,7 @@ def demo(
 def gateway(
     classifiers: Annotated[str, typer.Option(help="Where classifiers are: HOST:PORT, several with commas.")],
     embedders: Annotated[str, typer.Option(help="Where embedders are: HOST:PORT, several with commas.")],
+    admins: Annotated[str, typer.Option(help="Where the admin service is: HOST:PORT, several with commas.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web.")] = 8000,
     internal_port: Annotated[int, typer.Option(help="Port where classifiers reach embedders.")] = 8001,
@@ -103,7 +102,7 @@ def gateway(
     """
     from mien.cli.running import run_gateway
 
-    run_gateway(classifiers, embedders, host, port, internal_port, admin_port)
+    run_gateway(classifiers, embedders, admins, host, port, internal_port, admin_port)
 
 
 @services.command("create")

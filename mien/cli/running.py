@@ -39,7 +39,7 @@ async def _until_told(mesh: Mesh, lines: Lines) -> None:
 
 
 def run_gateway(
-    classifiers: str, embedders: str, host: str, port: int, internal_port: int, admin_port: int
+    classifiers: str, embedders: str, admins: str, host: str, port: int, internal_port: int, admin_port: int
 ) -> None:
     places = Places(
         public=Address(host, port),
@@ -47,6 +47,7 @@ def run_gateway(
         admin=Address("127.0.0.1", admin_port),
         classifiers=_addresses(classifiers),
         embedders=_addresses(embedders),
+        admins=_addresses(admins),
     )
     config = Path(gettempdir()) / f"mien-envoy-{os.getpid()}.json"
     gateway.write(places, config, from_environment(Settings, "GATEWAY_").max_request)

@@ -12,6 +12,8 @@ import yaml
 
 from serving.limits import MAX_REQUEST, largest_body, largest_message
 
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+
 
 class Address(NamedTuple):
     host: str
@@ -37,6 +39,7 @@ class Places(NamedTuple):
     admin: Address
     classifiers: Sequence[Address]
     embedders: Sequence[Address]
+    admins: Sequence[Address]
 
 
 def configuration(places: Places, max_request: int = MAX_REQUEST) -> dict[str, Any]:
@@ -50,7 +53,11 @@ def configuration(places: Places, max_request: int = MAX_REQUEST) -> dict[str, A
             {"public": places.public, "internal": places.internal}[listener["name"]]
         )
     for cluster in static["clusters"]:
-        hosts = {"classifier": places.classifiers, "embedder": places.embedders}[cluster["name"]]
+        hosts = {
+            "classifier": places.classifiers,
+            "embedder": places.embedders,
+            "admin": places.admins,
+        }[cluster["name"]]
         endpoints = [{"endpoint": {"address": _socket(host)}} for host in hosts]
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
         cluster["per_connection_buffer_limit_bytes"] = largest_message(max_request)
@@ -62,9 +69,11 @@ def configuration(places: Places, max_request: int = MAX_REQUEST) -> dict[str, A
                         "inline_string": (source / "answers.lua").read_text()
                     }
                 case "grpc_json_transcoder":
-                    each["typed_config"]["proto_descriptor"] = str(files("mien") / "descriptor.pb")
-                    each["typed_config"]["max_request_body_size"] = largest_body(max_request)
-                    each["typed_config"]["max_response_body_size"] = largest_message(max_request)
+                    _place_transcoder(each["typed_config"], max_request)
+        for host in http["route_config"]["virtual_hosts"]:
+            for route in host["routes"]:
+                if own := route.get("typed_per_filter_config", {}).get(TRANSCODER):
+                    _place_transcoder(own, max_request)
     return config
 
 
@@ -87,6 +96,12 @@ def _source() -> Traversable:
     """The folder envoy/: inside the package where it is installed, beside it in a working copy."""
     packed = files("mien") / "_envoy"
     return packed if packed.is_dir() else Path(str(files("mien"))).parent / "envoy"
+
+
+def _place_transcoder(config: dict[str, Any], max_request: int) -> None:
+    config["proto_descriptor"] = str(files("mien") / "descriptor.pb")
+    config["max_request_body_size"] = largest_body(max_request)
+    config["max_response_body_size"] = largest_message(max_request)
 
 
 def _socket(address: Address) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         ),
     ]
     config = tmp_path_factory.mktemp("envoy") / "envoy.json"
-    gateway.write(Places(public, internal, admin, [classifier], [embedder]), config)
+    gateway.write(Places(public, internal, admin, [classifier], [embedder], []), config)
     with running(config):
         for address in (str(public), str(internal)):
             await_serving(address)

@@ -23,12 +23,14 @@ LAUNCHER = Places(
     admin=Address("127.0.0.1", 9901),
     classifiers=[Address("127.0.0.1", 50052), Address("127.0.0.1", 50053)],
     embedders=[Address("127.0.0.1", 50051)],
+    admins=[Address("127.0.0.1", 50054)],
 )
 COMPOSE = LAUNCHER._replace(
     public=Address("0.0.0.0", 8000),
     internal=Address("0.0.0.0", 8001),
     classifiers=[Address("classifier", 50052)],
     embedders=[Address("embedder", 50051)],
+    admins=[Address("admin", 50053)],
 )
 
 
@@ -71,7 +73,7 @@ def test_no_path_of_a_container_is_left() -> None:
 def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind() -> None:
     config = json.dumps(gateway.configuration(LAUNCHER, max_request=100 << 20))
     assert '"max_request_body_size": 146800640' in config
-    assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 2
+    assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 3
     as_it_stands = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
     assert str(largest_body(MAX_REQUEST)) in json.dumps(as_it_stands)
     assert str(largest_message(MAX_REQUEST)) in json.dumps(as_it_stands)
@@ -102,7 +104,7 @@ def test_every_endpoint_is_listed() -> None:
         ]
         for cluster in clusters
     }
-    assert ports == {"classifier": [50052, 50053], "embedder": [50051]}
+    assert ports == {"classifier": [50052, 50053], "embedder": [50051], "admin": [50054]}
 
 
 def test_nothing_is_logged_of_a_request() -> None:
@@ -115,7 +117,7 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
     for listener in gateway.configuration(LAUNCHER)["static_resources"]["listeners"]:
         for route in routes(listener):
             again = set(route["route"]["retry_policy"]["retry_on"].split(","))
-            if route["route"]["cluster"] == "classifier":
+            if route["route"]["cluster"] in ("classifier", "admin"):
                 assert again == unsent
             else:
                 assert again > unsent | {"reset", "unavailable"}
@@ -123,7 +125,8 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
 
 def test_a_stream_has_no_time_limit_but_its_caller_s() -> None:
     public, _ = gateway.configuration(LAUNCHER)["static_resources"]["listeners"]
-    streams, others = routes(public)
+    streams, *accounts, others = routes(public)
+    assert {route["route"]["cluster"] for route in accounts} == {"admin"}
     assert streams["match"] == {"path": "/mien.v1.GalleryService/AddFaces"}
     assert streams["route"]["timeout"] == "0s"
     assert streams["route"]["max_stream_duration"] == {"grpc_timeout_header_max": "0s"}  # 0: as it asks

@@ -168,7 +168,7 @@ def test_a_call_that_takes_too_long_is_ended(edge: Edge) -> None:
 
 def test_without_a_classifier_callers_are_told_to_try_again(tmp_path: Path) -> None:
     public, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(4))
-    gateway.write(Places(public, internal, admin, [nowhere], [nowhere]), tmp_path / "envoy.json")
+    gateway.write(Places(public, internal, admin, [nowhere], [nowhere], [nowhere]), tmp_path / "envoy.json")
     with running(tmp_path / "envoy.json"):
         deadline = time.monotonic() + 20
         while True:

@@ -1,0 +1,18 @@
+"""What the services are put together from."""
+
+from admin.mail import Mail
+from admin.passwords import Passwords
+from admin.settings import Settings
+from store.database import Database
+
+
+class Parts:
+    """The base of the parts of a servicer, each of which has the RPCs of one subject."""
+
+    def __init__(
+        self, database: Database, passwords: Passwords, mail: Mail | None, settings: Settings
+    ) -> None:
+        self.database = database
+        self.passwords = passwords
+        self.mail = mail
+        self.settings = settings
