@@ -18,6 +18,7 @@ from classifier.memory import budget
 from classifier.metrics import Holdings, lag
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
+from classifier.requests import Requests
 from classifier.rest.errors import tell
 from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
@@ -57,6 +58,7 @@ async def main(settings: Settings) -> None:
         log.info("galleries may take %d MiB here", memory >> 20)
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe)
         hashes, keys = Hashes(galleries), Keys(database, settings.max_staleness)
+        requests = Requests(database)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions)
         verification = Verification(analyses, store)
         ProcessCollector(registry=registry)
@@ -81,9 +83,10 @@ async def main(settings: Settings) -> None:
                     Calls(metrics),
                     Refusals(metrics, {"mien.rest.v1.CompreFaceService": tell}),
                     keys,
+                    requests,
                 ],
                 max_request=settings.max_request,
-                background=[Follower(database, galleries.catch_up).run(), hashes.run()],
+                background=[Follower(database, galleries.catch_up).run(), hashes.run(), requests.run()],
                 ready=database.migrated(),
             )
 

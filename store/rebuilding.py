@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from store.hashing import as_text, sum_of
-from store.services import hash_of
+from store.services import FULL_NAME, hash_of
 
 _TOGETHER = 4096  # rows fetched at once
 _LIFETIME = "10 minutes"  # a gallery of millions takes minutes to load and to hash
@@ -36,8 +36,8 @@ class Rebuilt(NamedTuple):
 
 def list_galleries(connection: psycopg.Connection[Any]) -> list[Named]:
     """All of them, by the names of their services."""
-    query = """
-        SELECT galleries.id, service_id, name, revision, model,
+    query = f"""
+        SELECT galleries.id, service_id, {FULL_NAME} AS name, revision, model,
                (SELECT count(*) FROM faces WHERE gallery_id = galleries.id) AS faces
         FROM galleries JOIN services ON services.id = service_id ORDER BY name
     """

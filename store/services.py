@@ -42,6 +42,13 @@ _SELECT = """
 """
 
 
+# Of a service of an application it is APPLICATION/NAME.
+FULL_NAME = """
+    coalesce((SELECT applications.name || '/' FROM applications WHERE applications.id = application_id), '')
+    || services.name
+"""
+
+
 def create_service(connection: psycopg.Connection[Any], name: str, kind: str) -> tuple[Service, str]:
     """Makes a service, with an empty gallery if it recognises, and returns its API key too.
 
@@ -70,8 +77,9 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
 
 
 def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
-    """All of them, by name."""
-    return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+    """All of them, by their full names."""
+    query = _SELECT.replace("name,", f"{FULL_NAME} AS name,", 1) + " ORDER BY name"
+    return connection.cursor(row_factory=class_row(Service)).execute(query).fetchall()
 
 
 def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate: float) -> None:
@@ -83,7 +91,7 @@ def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate:
         raise ServiceError("a false-match rate is a number from 0.00001 to 0.1")
     done = connection.execute(
         "UPDATE galleries SET false_match_rate = %s FROM services"
-        " WHERE services.id = service_id AND name = %s",
+        f" WHERE services.id = service_id AND {FULL_NAME} = %s",
         (false_match_rate, name),
     )
     if not done.rowcount:
@@ -92,10 +100,10 @@ def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate:
 
 def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:
     """The galleries with faces of any other model, by the names of their services."""
-    query = """
-        SELECT services.name AS service, count(*) AS faces, galleries.model
+    query = f"""
+        SELECT {FULL_NAME} AS service, count(*) AS faces, galleries.model
         FROM galleries JOIN services ON services.id = service_id JOIN faces ON gallery_id = galleries.id
-        WHERE galleries.model <> %s GROUP BY services.name, galleries.model ORDER BY services.name
+        WHERE galleries.model <> %s GROUP BY services.id, galleries.model ORDER BY service
     """
     return connection.cursor(row_factory=class_row(Enrolled)).execute(query, (model,)).fetchall()
 
