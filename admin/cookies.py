@@ -13,6 +13,7 @@ from serving.guard import Context
 from store.sessions import ACCESS, REFRESH, Tokens
 
 ACCESS_COOKIE, REFRESH_COOKIE = "CFSESSION", "REFRESH_TOKEN"  # as CompreFace calls them
+STATE_COOKIE = "OIDC_STATE"
 _PATHS = {ACCESS_COOKIE: "/admin", REFRESH_COOKIE: "/admin/oauth/token"}
 
 Headers = tuple[tuple[str, str], ...]
@@ -29,8 +30,8 @@ def is_rest(context: Context) -> bool:
     return "x-envoy-original-path" in metadata_of(context)
 
 
-def cookie(context: Context, name: str) -> str | None:
-    """The value of a cookie. Raises OtherSite if it came from a page of another site."""
+def cookie(context: Context, name: str, *, from_anywhere: bool = False) -> str | None:
+    """The value of a cookie. Raises OtherSite if a page of another site sent it, unless that is right."""
     for key, header in context.invocation_metadata() or ():
         if key == "cookie" and isinstance(header, str):
             try:
@@ -38,7 +39,8 @@ def cookie(context: Context, name: str) -> str | None:
             except CookieError:
                 continue
             if found and found.value:
-                _check_site(metadata_of(context))
+                if not from_anywhere:
+                    _check_site(metadata_of(context))
                 return found.value
     return None
 
@@ -55,12 +57,22 @@ def clear_cookies(context: Context) -> Headers:
     return tuple(_headers(context, dict.fromkeys(_PATHS, ("", 0))))
 
 
+def state_cookie(context: Context, state: str, seconds: int) -> Headers:
+    """Ties a sign-in at another provider to the browser that began it. Lax: that provider leads back."""
+    cookie = f"{STATE_COOKIE}={state}; Path=/admin/oidc; Max-Age={seconds}; HttpOnly; SameSite=Lax"
+    return (("set-cookie", cookie + _secure(context)),)
+
+
+def _secure(context: Context) -> str:
+    return "; Secure" if metadata_of(context).get("x-forwarded-proto") == "https" else ""
+
+
 def _headers(context: Context, values: dict[str, tuple[str, int]]) -> Iterator[tuple[str, str]]:
-    secure = "; Secure" if metadata_of(context).get("x-forwarded-proto") == "https" else ""
     for name, (value, seconds) in values.items():
         yield (
             "set-cookie",
-            f"{name}={value}; Path={_PATHS[name]}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",
+            f"{name}={value}; Path={_PATHS[name]}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
+            + _secure(context),
         )
 
 

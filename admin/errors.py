@@ -62,6 +62,9 @@ _TOLD: dict[type[Exception], _Told] = {
     faults.PasswordWrong: _Told(_BAD, 18, "Incorrect user password"),
     faults.OtherSite: _Told(_DENIED, 1),
     faults.SignUpClosed: _Told(_DENIED, 1),
+    faults.ProviderRefused: _Told(_UNKNOWN, 0),
+    faults.ProviderUnavailable: _Told(_AWAY, 0),
+    faults.ProviderOff: _Told(_NOT_FOUND, 0),
     faults.Overloaded: _Told(_BUSY, 0),
     faults.StoreUnavailable: _Told(_AWAY, 0),
 }

@@ -2,6 +2,7 @@
 
 from admin.mail import Mail
 from admin.passwords import Passwords
+from admin.provider import Provider
 from admin.settings import Settings
 from store.database import Database
 
@@ -10,9 +11,15 @@ class Parts:
     """The base of the parts of a servicer, each of which has the RPCs of one subject."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, mail: Mail | None, settings: Settings
+        self,
+        database: Database,
+        passwords: Passwords,
+        mail: Mail | None,
+        provider: Provider | None,
+        settings: Settings,
     ) -> None:
         self.database = database
         self.passwords = passwords
         self.mail = mail
+        self.provider = provider
         self.settings = settings

@@ -17,6 +17,18 @@ class Settings:
     metrics: str | None = setting(
         "ADMIN_METRICS", "where to serve metrics, over HTTP, as host:port; nowhere if unset", None
     )
+    public_url: str | None = setting(
+        "ADMIN_PUBLIC_URL",
+        "where browsers reach this installation, as https://HOST; OIDC and mail need it",
+        None,
+    )
+    oidc_issuer: str | None = setting(
+        "ADMIN_OIDC_ISSUER", "the OpenID provider to sign in by, as https://HOST/PATH; none if unset", None
+    )
+    oidc_client_id: str | None = setting("ADMIN_OIDC_CLIENT_ID", "what that provider calls us", None)
+    oidc_client_secret: str | None = setting(
+        "ADMIN_OIDC_CLIENT_SECRET", "what that provider knows us by; unset for a public client", None
+    )
     sign_up: str = setting(
         "ADMIN_SIGN_UP",
         "who may sign up after the first, who is the owner: open, anybody; closed, nobody",

@@ -19,7 +19,9 @@ class Status(Parts):
         self, request: pb.GetAdminConfigRequest, context: Context
     ) -> pb.GetAdminConfigResponse:
         return pb.GetAdminConfigResponse(
-            mail_service_enabled=self.mail is not None, sign_up_open=self.settings.sign_up == "open"
+            mail_service_enabled=self.mail is not None,
+            sign_up_open=self.settings.sign_up == "open",
+            oidc_enabled=self.provider is not None,
         )
 
     async def GetDemoModel(

@@ -213,3 +213,18 @@ class OtherSite(Fault):
 class SignUpClosed(Fault):
     code = StatusCode.PERMISSION_DENIED
     reason = pb.ERROR_REASON_SIGN_UP_CLOSED
+
+
+class ProviderRefused(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_PROVIDER_REFUSED
+
+
+class ProviderUnavailable(Fault):
+    code = StatusCode.UNAVAILABLE
+    reason = pb.ERROR_REASON_PROVIDER_UNAVAILABLE
+
+
+class ProviderOff(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PROVIDER_OFF

@@ -129,6 +129,7 @@ async def sweep(connection: Connection) -> None:
         " (SELECT FROM refresh_tokens WHERE session_id = sessions.id AND expires_at > now())",
         "DELETE FROM refresh_tokens WHERE expires_at < now()",
         "DELETE FROM reset_tokens WHERE expires_at < now()",
+        "DELETE FROM oidc_states WHERE expires_at < now()",
         "DELETE FROM attempts WHERE expires_at < now()",
     ):
         await connection.execute(statement)
