@@ -1,7 +1,6 @@
 """Starts the admin service: the one place where its parts are put together."""
 
 import sys
-from urllib.parse import urlsplit
 
 import grpc
 import uvloop
@@ -11,8 +10,8 @@ from admin.account_servicer import AccountServicer
 from admin.application_servicer import ApplicationServicer
 from admin.callers import Callers
 from admin.errors import tell
+from admin.outside import mail_of, provider_of
 from admin.passwords import Passwords
-from admin.provider import Provider
 from admin.settings import Settings
 from admin.sweeping import sweep_on
 from mien.v1.account_pb2_grpc import add_AccountServiceServicer_to_server
@@ -30,11 +29,14 @@ LARGEST = 1 << 20  # bytes of a request: forms and names
 
 
 async def main(settings: Settings) -> None:
+    if settings.sign_up not in ("open", "closed"):
+        raise SettingsError("ADMIN_SIGN_UP is open or closed")
     async with Database(settings.database_url) as database:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         metrics = CallMetrics(registry)
-        parts = (database, Passwords(), None, provider_of(settings), settings)
+        mail = mail_of(settings)
+        parts = (database, Passwords(), mail, provider_of(settings), settings)
 
         def register(server: grpc.aio.Server) -> None:
             add_AccountServiceServicer_to_server(AccountServicer(*parts), server)
@@ -47,22 +49,9 @@ async def main(settings: Settings) -> None:
                 register,
                 interceptors=[Calls(metrics), Refusals(metrics, tellings), Callers(database)],
                 max_request=LARGEST,
-                background=[sweep_on(database)],
+                background=[sweep_on(database), *([mail.run()] if mail else [])],
                 ready=database.migrated(),
             )
-
-
-def provider_of(settings: Settings) -> Provider | None:
-    """The other provider to sign in by, if one is set. Raises SettingsError."""
-    if not settings.oidc_issuer:
-        return None
-    host = urlsplit(settings.oidc_issuer)
-    if host.scheme != "https" and host.hostname not in ("127.0.0.1", "localhost"):
-        raise SettingsError("ADMIN_OIDC_ISSUER is https://HOST/PATH")
-    if not settings.oidc_client_id or not settings.public_url:
-        raise SettingsError("ADMIN_OIDC_ISSUER needs ADMIN_OIDC_CLIENT_ID and ADMIN_PUBLIC_URL too")
-    redirect_uri = f"{settings.public_url.rstrip('/')}/admin/oidc/callback"
-    return Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, redirect_uri)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ class Settings:
     oidc_client_secret: str | None = setting(
         "ADMIN_OIDC_CLIENT_SECRET", "what that provider knows us by; unset for a public client", None
     )
+    smtp: str | None = setting(
+        "ADMIN_SMTP",
+        "the server for mail, as smtp://USER:PASSWORD@HOST:PORT, or smtps://; no mail if unset",
+        None,
+    )
+    mail_from: str | None = setting("ADMIN_MAIL_FROM", "whom mail is from, as mien@HOST", None)
     sign_up: str = setting(
         "ADMIN_SIGN_UP",
         "who may sign up after the first, who is the owner: open, anybody; closed, nobody",
