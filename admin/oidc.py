@@ -12,9 +12,9 @@ from admin.provider import Provider
 from mien.v1 import account_pb2 as pb
 from serving.faults import ArgumentInvalid, ProviderOff, ProviderRefused
 from serving.guard import Context
-from store.attempts import Limit, count_attempt
 from store.identities import PATIENCE, come_back, leave, user_of
 from store.sessions import begin_session
+from store.throttling import Limit, count_attempt
 
 DEPARTURES = Limit("sign-in at a provider from an address", 100, 15 * 60)
 

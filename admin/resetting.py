@@ -9,9 +9,9 @@ from admin.signing_in import FROM_ADDRESS, OF_ACCOUNT
 from mien.v1 import account_pb2 as pb
 from serving.faults import MailOff, PasswordWrong, ResetTokenInvalid, RoleInsufficient
 from serving.guard import Context
-from store.attempts import Limit, count_attempt, forgive
 from store.database import Connection
 from store.sessions import RESET, end_sessions, make_reset_token, use_reset_token
+from store.throttling import Limit, count_attempt, forgive
 from store.users import User, find_by_email, find_user, password_of, set_password
 
 LINKS_OF_ACCOUNT = Limit("links of an account", 3, 60 * 60)

@@ -14,8 +14,8 @@ from admin.parts import Parts
 from mien.v1 import account_pb2 as pb
 from serving.faults import CredentialsWrong, Fault, TooManyAttempts
 from serving.guard import Context
-from store.attempts import Limit, count_attempt, forgive
 from store.sessions import ACCESS, Tokens, begin_session, end_session, end_sessions, refresh_session
+from store.throttling import Limit, count_attempt, forgive
 from store.users import find_by_email, password_of
 
 OF_ACCOUNT = Limit("sign-in of an account", 10, 15 * 60)

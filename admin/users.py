@@ -12,7 +12,7 @@ from admin.rules import NOT_ALLOWED
 from mien.v1 import account_pb2 as pb
 from serving.faults import OwnRole, RoleInsufficient, SignUpClosed
 from serving.guard import Context
-from store.attempts import Limit, count_attempt
+from store.throttling import Limit, count_attempt
 from store.users import (
     ROLES,
     NewUser,
