@@ -36,7 +36,7 @@ async def main(settings: Settings) -> None:
         ProcessCollector(registry=registry)
         metrics = CallMetrics(registry)
         mail = mail_of(settings)
-        parts = (database, Passwords(), mail, provider_of(settings), settings)
+        parts = (database, Passwords(), mail, provider_of(settings), settings, metrics)
 
         def register(server: grpc.aio.Server) -> None:
             add_AccountServiceServicer_to_server(AccountServicer(*parts), server)

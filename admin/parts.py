@@ -4,6 +4,7 @@ from admin.mail import Mail
 from admin.passwords import Passwords
 from admin.provider import Provider
 from admin.settings import Settings
+from serving.metrics import CallMetrics
 from store.database import Database
 
 
@@ -17,9 +18,11 @@ class Parts:
         mail: Mail | None,
         provider: Provider | None,
         settings: Settings,
+        metrics: CallMetrics,
     ) -> None:
         self.database = database
         self.passwords = passwords
         self.mail = mail
         self.provider = provider
         self.settings = settings
+        self.metrics = metrics

@@ -45,6 +45,7 @@ class SigningIn(Parts):
                 case _:
                     return await _answer(context, {"error": "unsupported_grant_type"}, 400)
         except (CredentialsWrong, TooManyAttempts) as fault:
+            self.metrics.refused(fault)  # an answer like any other, to gRPC
             return await _refuse(context, fault)
         told = {
             "access_token": tokens.access,
