@@ -1,22 +1,16 @@
 """`mien users`: the first owner, and the way back in, at a terminal."""
 
 import json
-import os
-import subprocess
-import sys
 
+from click.testing import Result
+from typer.testing import CliRunner
+
+from mien.cli.commands import app
 from tests.admin.conftest import Admin
 
 
-def users(url: str, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "mien", "users", *arguments],
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"DATABASE_URL": url},
-    )
+def users(url: str, *arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, ["users", *arguments], input=typed, env={"DATABASE_URL": url})
 
 
 def created(url: str, email: str, *more: str, password: str = "correct horse") -> str:
