@@ -21,6 +21,7 @@ COPY serving serving
 COPY store store
 COPY embedder embedder
 COPY classifier classifier
+COPY admin admin
 RUN /opt/mien/bin/python -m pip install --no-cache-dir --no-deps .
 
 FROM ${BASE}

@@ -10,7 +10,7 @@ PEERS := $(VENV)-peers
 # Wheels only, at the locked versions and hashes, from the index that pip is configured for.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 BUILT_FROM := $(shell find proto envoy -type f) hatch_build.py pyproject.toml
-PACKAGES := mien serving store embedder classifier
+PACKAGES := mien serving store embedder classifier admin
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test lint bench clean lock

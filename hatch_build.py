@@ -58,17 +58,18 @@ def check_rules(root: Path) -> None:
         pool.Add(file)
     options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
     access, scope = (pool.FindExtensionByName(f"mien.v1.{name}") for name in ("access", "scope"))
-    anybody = pool.FindEnumTypeByName("mien.v1.Access").values_by_name["ACCESS_ANYBODY"].number
+    access_named = pool.FindEnumTypeByName("mien.v1.Access").values_by_name
+    by_key = {access_named[f"ACCESS_{name}"].number for name in ("RECOGNITION", "DETECTION", "VERIFICATION")}
     for file in every.file:
         for service in file.service:
             if not file.package.startswith("mien.") or service.name in INSIDE:
                 continue
             for method in service.method:
                 rule = options.FromString(method.options.SerializeToString()).Extensions
-                if not rule[access] or (rule[access] != anybody and not rule[scope]):
+                if not rule[access] or (rule[access] in by_key and not rule[scope]):
                     raise SystemExit(
                         f"{file.package}.{service.name}.{method.name} does not say who may call it: give it"
-                        " an access and, unless that is ACCESS_ANYBODY, a scope (proto/mien/v1/access.proto)"
+                        " an access and, if that is a service's key, a scope (proto/mien/v1/access.proto)"
                     )
 
 

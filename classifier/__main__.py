@@ -23,6 +23,7 @@ from classifier.moving import Mover
 from classifier.presence import Presence
 from classifier.recognition import Recognition
 from classifier.recognition_servicer import RecognitionServicer
+from classifier.requests import Requests
 from classifier.rest.errors import tell
 from classifier.rest.parts import Parts
 from classifier.rest.servicer import CompreFace
@@ -70,7 +71,7 @@ async def main(settings: Settings) -> None:
         registry = CollectorRegistry()
         memory = settings.memory or budget()
         log.info("galleries may take %d MiB here", memory >> 20)
-        mover = Mover(database, memory)
+        mover, requests = Mover(database, memory), Requests(database)
         galleries = Galleries(database, memory, settings.max_staleness, lag(registry).observe, mover.outgrown)
         hashes = Hashes(galleries)
         recognition, enrolment = Recognition(analyses, galleries), Enrolment(analyses, additions, most_faces)
@@ -100,15 +101,15 @@ async def main(settings: Settings) -> None:
                     Calls(metrics),
                     Refusals(metrics, {"mien.rest.v1.CompreFaceService": tell}),
                     keys,
+                    requests,
                 ],
                 max_request=settings.max_request,
                 background=[
                     Follower(database, galleries.catch_up, keyring.wake).run(),
                     *(hashes.run(), keyring.run(), allowances.run(), attempts.run(), mover.run()),
-                    sealing(database),
+                    *(requests.run(), sealing(database), Vacuums(database).run()),
                     Upkeep(database, settings.audit_days).run(),
                     Presence(receipts, galleries, settings.listen).run(),
-                    Vacuums(database).run(),
                 ],
                 ready=database.migrated(),
             )

@@ -1,17 +1,13 @@
 """Keys that open nothing, counted by the address they come from: who tries many is not let to try more."""
 
 from collections import OrderedDict
-from ipaddress import IPv6Address, ip_address
 
 from classifier.buckets import Bucket
 from serving.faults import ApiKeyGuessed
-from serving.guard import Context
-from serving.origin import origin
 
 AT_ONCE = 60  # keys that open nothing
 A_SECOND = 1.0  # more of them
 REMEMBERED = 10_000  # addresses
-_NETWORK = 64  # bits of an IPv6 address: the rest is its owner's to choose
 
 
 class Guesses:
@@ -37,21 +33,3 @@ class Guesses:
         """After the look-up, if the key opened something, or nobody knows."""
         if bucket := self._buckets.get(address):
             bucket.give_back()
-
-
-def address_of(context: Context) -> str:
-    """Whom a call came from, in so far as one owner has it."""
-    return owner(origin(context) or context.peer())
-
-
-def owner(text: str) -> str:
-    """The address whose owner has it all: an IPv4 address, or an IPv6 network."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return text[:64]
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(IPv6Address(int(address) >> _NETWORK << _NETWORK))
-    return str(address)

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from classifier.allowances import Allowances
-from classifier.guesses import Guesses, address_of
+from classifier.guesses import Guesses
 from classifier.keyring import Keyring
 from classifier.rules import Rule, rule_for
 from serving.faults import (
@@ -22,7 +22,7 @@ from serving.faults import (
     Fault,
 )
 from serving.guard import Context, ServerInterceptor, guarded
-from serving.origin import origin
+from serving.origin import origin, owner
 from serving.status import reason_of
 from store.attempts import Attempts
 from store.audit import Actor, act_as
@@ -129,7 +129,7 @@ class Keys(ServerInterceptor):
     async def _guard(self, context: Context, rule: Rule, max_staleness: float) -> AsyncIterator[None]:
         key = dict(context.invocation_metadata() or ()).get(HEADER)
         try:
-            caller = await self.let_in(key, rule, address_of(context), max_staleness)
+            caller = await self.let_in(key, rule, owner(context), max_staleness)
         except (ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope, ApiKeyGuessed) as fault:
             if self._attempts:
                 self._attempts.note("key.refused", reason_of(fault), origin(context))

@@ -161,3 +161,99 @@ class ReceiptNotFound(Fault):
 class PgvectorMissing(Fault):
     code = StatusCode.FAILED_PRECONDITION
     reason = pb.ERROR_REASON_PGVECTOR_MISSING
+
+
+class SignInRequired(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_SIGN_IN_REQUIRED
+
+
+class CredentialsWrong(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_CREDENTIALS_WRONG
+
+
+class TooManyAttempts(Fault):
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = pb.ERROR_REASON_TOO_MANY_ATTEMPTS
+    wait = 1.0
+
+
+class RoleInsufficient(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_ROLE_INSUFFICIENT
+
+
+class ApplicationNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_APPLICATION_NOT_FOUND
+
+
+class ServiceNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_SERVICE_NOT_FOUND
+
+
+class UserNotFound(Fault):
+    code = StatusCode.NOT_FOUND
+    reason = pb.ERROR_REASON_USER_NOT_FOUND
+
+
+class NameTaken(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_NAME_TAKEN
+
+
+class EmailTaken(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_EMAIL_TAKEN
+
+
+class MemberExists(Fault):
+    code = StatusCode.ALREADY_EXISTS
+    reason = pb.ERROR_REASON_MEMBER_EXISTS
+
+
+class OwnRole(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_OWN_ROLE
+
+
+class ResetTokenInvalid(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_RESET_TOKEN_INVALID
+
+
+class MailOff(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_MAIL_OFF
+
+
+class PasswordWrong(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PASSWORD_WRONG
+
+
+class OtherSite(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_OTHER_SITE
+
+
+class SignUpClosed(Fault):
+    code = StatusCode.PERMISSION_DENIED
+    reason = pb.ERROR_REASON_SIGN_UP_CLOSED
+
+
+class ProviderRefused(Fault):
+    code = StatusCode.UNAUTHENTICATED
+    reason = pb.ERROR_REASON_PROVIDER_REFUSED
+
+
+class ProviderUnavailable(Fault):
+    code = StatusCode.UNAVAILABLE
+    reason = pb.ERROR_REASON_PROVIDER_UNAVAILABLE
+
+
+class ProviderOff(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PROVIDER_OFF

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from store.audit import Event, record, record_sync
 from store.database import Connection
 from store.revisions import CHANNEL, Home, Place, hold_gallery, there
-from store.services import ServiceError
+from store.services import FULL_NAME, ServiceError
 from store.vectors import drop_table, make_table, table
 
 GRACE = 600  # seconds in which classifiers can load a gallery that comes back to memory
@@ -65,7 +65,7 @@ def want_of(connection: psycopg.Connection[Any], service: str, home: Place) -> N
     with connection.transaction():
         gallery = connection.execute(
             "UPDATE galleries SET wanted_home = %s FROM services"
-            " WHERE services.id = service_id AND name = %s RETURNING galleries.id",
+            f" WHERE services.id = service_id AND {FULL_NAME} = %s RETURNING galleries.id",
             (home, service),
         ).fetchone()
         if gallery is None:

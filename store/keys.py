@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from store.audit import Event, record_sync
+from store.database import Connection
 
 Scope = Literal["recognise", "enrol", "manage", "all"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -88,6 +89,17 @@ def first_key(connection: psycopg.Connection[Any], service_id: UUID) -> tuple[UU
     """
     listed, key = _insert(connection, service_id, FIRST, ("all",), None, UNLIMITED)
     return listed.id, key
+
+
+async def renewed_first_key(connection: Connection, service_id: UUID) -> tuple[UUID, str]:
+    """Does the same for the admin service; an earlier one of that name opens nothing any more."""
+    await connection.execute("DELETE FROM keys WHERE service_id = %s AND name = %s", (service_id, FIRST))
+    key_id, key = uuid4(), str(uuid4())
+    await connection.execute(
+        "INSERT INTO keys (id, service_id, key_hash, name, scopes) VALUES (%s, %s, %s, %s, %s)",
+        (key_id, service_id, hash_of(key), FIRST, ["all"]),
+    )
+    return key_id, key
 
 
 def list_keys(connection: psycopg.Connection[Any], service_id: UUID) -> list[Listed]:

@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from store.hashing import as_text, sum_of
 from store.keys import KeyTermsError, create_key, revoke_key
+from store.services import FULL_NAME
 
 _TOGETHER = 4096  # rows fetched at once
 _LIFETIME = timedelta(minutes=10)  # a gallery of millions takes minutes to load and to hash
@@ -39,8 +40,8 @@ class Rebuilt(NamedTuple):
 
 def list_galleries(connection: psycopg.Connection[Any]) -> list[Named]:
     """All of them, by the names of their services."""
-    query = """
-        SELECT galleries.id, service_id, name, revision, model,
+    query = f"""
+        SELECT galleries.id, service_id, {FULL_NAME} AS name, revision, model,
                CASE WHEN home IN ('memory', 'database') THEN home
                     WHEN home = 'filling' OR wanted_home = 'database' THEN 'memory'
                     ELSE 'database' END AS home,

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from store.audit import Event, record, record_sync
 from store.database import Connection, Database
 from store.gallery import GalleryStore
-from store.services import ServiceError
+from store.services import FULL_NAME, ServiceError
 
 BATCH = 500  # faces of a gallery in one transaction
 LONGEST = 36_500  # days
@@ -38,7 +38,7 @@ def keeping_of(connection: psycopg.Connection[Any], name: str) -> Keeping:
     cursor = connection.cursor(row_factory=class_row(Keeping))
     keeping = cursor.execute(
         "SELECT save_images AS images, images_days, faces_days FROM galleries"
-        " JOIN services ON services.id = service_id WHERE name = %s",
+        f" JOIN services ON services.id = service_id WHERE {FULL_NAME} = %s",
         (name,),
     ).fetchone()
     if keeping is None:
@@ -58,7 +58,7 @@ def keep(connection: psycopg.Connection[Any], name: str, keeping: Keeping) -> No
     with connection.transaction():
         service = connection.execute(
             "UPDATE galleries SET save_images = %s, images_days = %s, faces_days = %s FROM services"
-            " WHERE services.id = service_id AND name = %s RETURNING service_id",
+            f" WHERE services.id = service_id AND {FULL_NAME} = %s RETURNING service_id",
             (*keeping, name),
         ).fetchone()
         if service is None:

@@ -43,6 +43,13 @@ _SELECT = """
 """
 
 
+# Of a service of an application it is APPLICATION/NAME.
+FULL_NAME = """
+    coalesce((SELECT applications.name || '/' FROM applications WHERE applications.id = application_id), '')
+    || services.name
+"""
+
+
 def create_service(connection: psycopg.Connection[Any], name: str, kind: str) -> tuple[Service, str]:
     """Makes a service, with an empty gallery if it recognises, and returns its first API key too.
 
@@ -71,13 +78,14 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
 
 
 def list_services(connection: psycopg.Connection[Any]) -> list[Service]:
-    """All of them, by name."""
-    return connection.cursor(row_factory=class_row(Service)).execute(_SELECT + " ORDER BY name").fetchall()
+    """All of them, by their full names."""
+    query = _SELECT.replace("name,", f"{FULL_NAME} AS name,", 1) + " ORDER BY name"
+    return connection.cursor(row_factory=class_row(Service)).execute(query).fetchall()
 
 
 def service_named(connection: psycopg.Connection[Any], name: str) -> Service:
     """Raises ServiceError."""
-    query = _SELECT + " WHERE name = %s"
+    query = f"{_SELECT} WHERE {FULL_NAME} = %s"
     service = connection.cursor(row_factory=class_row(Service)).execute(query, (name,)).fetchone()
     if service is None:
         raise ServiceError(f"there is no service named {name!r}; `mien services list` shows which there are")
@@ -96,10 +104,10 @@ def set_policy(connection: psycopg.Connection[Any], name: str, false_match_rate:
 
 def enrolled_otherwise(connection: psycopg.Connection[Any], model: str) -> list[Enrolled]:
     """The galleries with faces of any other model, by the names of their services."""
-    query = """
-        SELECT services.name AS service, count(*) AS faces, galleries.model
+    query = f"""
+        SELECT {FULL_NAME} AS service, count(*) AS faces, galleries.model
         FROM galleries JOIN services ON services.id = service_id JOIN faces ON gallery_id = galleries.id
-        WHERE galleries.model <> %s GROUP BY services.name, galleries.model ORDER BY services.name
+        WHERE galleries.model <> %s GROUP BY services.id, galleries.model ORDER BY service
     """
     return connection.cursor(row_factory=class_row(Enrolled)).execute(query, (model,)).fetchall()
 
@@ -108,7 +116,7 @@ def _change(connection: psycopg.Connection[Any], name: str, change: LiteralStrin
     with connection.transaction():
         changed = connection.execute(
             f"UPDATE galleries SET {change} FROM services"
-            " WHERE services.id = service_id AND name = %s RETURNING service_id",
+            f" WHERE services.id = service_id AND {FULL_NAME} = %s RETURNING service_id",
             (*values, name),
         ).fetchone()
         if changed is None:

@@ -7,7 +7,7 @@ import pytest
 pytest_plugins = ["tests.postgres", "tests.galleries"]
 
 # Folders whose tests share what takes long to start: a mesh; a Postgres, with a classifier and an embedder.
-TOGETHER = {"mesh": "mesh", "store": "postgres", "classifier": "postgres"}
+TOGETHER = {"mesh": "mesh", "store": "postgres", "classifier": "postgres", "admin": "postgres"}
 
 # What takes longest, so that it is not what one process is left with while the other has nothing to do.
 FIRST = ("mesh", "test_image.py", "postgres", "launcher/test_up.py", "launcher/test_models.py")

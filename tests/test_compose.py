@@ -11,6 +11,7 @@ import pytest
 import yaml
 from compose_spec.models import ComposeSpecification, Service
 
+import admin.settings
 import classifier.settings
 import embedder.settings
 import store.settings
@@ -20,6 +21,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SETTINGS = {
     "embedder": embedder.settings.Settings,
     "classifier": classifier.settings.Settings,
+    "admin": admin.settings.Settings,
     "migrate": store.settings.Settings,
 }
 
@@ -85,7 +87,7 @@ def test_our_containers_may_do_nothing_they_need_not() -> None:
 
 def test_the_dockerfile_copies_every_package() -> None:
     copied = (ROOT / "Dockerfile").read_text()
-    for package in ("mien", "serving", "store", "embedder", "classifier", "envoy", "proto"):
+    for package in ("mien", "serving", "store", "embedder", "classifier", "admin", "envoy", "proto"):
         assert f"COPY {package} {package}\n" in copied
 
 

@@ -8,19 +8,22 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
 
+from admin import errors as admin_errors
+from admin.status import NoDemo
 from classifier.rest import errors as compreface_errors
 from hatch_build import check_rules, compile_protos
 from mien.v1 import access_pb2, errors_pb2
 from serving.faults import Fault
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("mien", "serving", "store", "embedder", "classifier")
+PACKAGES = ("mien", "serving", "store", "embedder", "classifier", "admin")
 
 # What the files of a package may import of ours. Services meet in the contract alone; mien.cli and
 # mien.launcher stand on top of all.
@@ -29,6 +32,20 @@ MAY_IMPORT = {
     "store": {"mien.v1", "serving"},
     "embedder": {"mien.v1", "serving"},
     "classifier": {"mien.v1", "mien.rest", "serving", "store"},
+    "admin": {"mien.v1", "serving", "store"},
+}
+
+
+# As docs/roles.md calls those whom the contract names.
+WHO = {
+    access_pb2.ACCESS_ANYBODY: "anybody",
+    access_pb2.ACCESS_SIGNED_IN: "signed in",
+    access_pb2.ACCESS_ADMINISTRATOR: "administrator",
+    access_pb2.ACCESS_SELF_OR_ADMINISTRATOR: "oneself, administrator",
+    access_pb2.ACCESS_MEMBER: "member",
+    access_pb2.ACCESS_APPLICATION_ADMINISTRATOR: "application's administrator",
+    access_pb2.ACCESS_APPLICATION_OWNER: "application's owner",
+    access_pb2.ACCESS_MEMBER_SELF_OR_APPLICATION_OWNER: "oneself, application's owner",
 }
 
 
@@ -74,7 +91,8 @@ def test_each_error_reason_has_one_fault() -> None:
 
 
 def test_clients_of_compreface_are_told_of_every_fault() -> None:
-    assert set(Fault.__subclasses__()) <= set(compreface_errors._TOLD)
+    """By the classifier, or by the admin service, of what can happen there."""
+    assert set(Fault.__subclasses__()) == set(compreface_errors._TOLD) | set(admin_errors._TOLD) - {NoDemo}
 
 
 def test_each_rpc_of_a_public_service_has_a_rest_path() -> None:
@@ -87,13 +105,14 @@ def test_each_rpc_of_a_public_service_has_a_rest_path() -> None:
 
 def test_envoy_transcodes_every_public_service_and_no_other() -> None:
     config = yaml.safe_load((ROOT / "envoy/envoy.yaml").read_text())
-    told = [set(each["services"]) for each in find(config, "grpc_json_transcoder.v3.GrpcJsonTranscoder")]
-    assert told == 2 * [
-        {name for name, _ in services()} - {"mien.v1.EmbedderService"}
-    ]  # with TLS, and without
+    told = [
+        each for one in find(config, "grpc_json_transcoder.v3.GrpcJsonTranscoder") for each in one["services"]
+    ]
+    public = {name for name, _ in services()} - {"mien.v1.EmbedderService"}
+    assert sorted(told) == sorted([*public, *public])  # with TLS, and without
 
 
-def find(value: object, kind: str) -> Iterator[dict[str, object]]:
+def find(value: object, kind: str) -> Iterator[dict[str, Any]]:
     """Every mapping in a config whose @type ends with `kind`."""
     if isinstance(value, dict):
         if str(value.get("@type", "")).endswith(kind):
@@ -105,7 +124,7 @@ def find(value: object, kind: str) -> Iterator[dict[str, object]]:
             yield from find(inner, kind)
 
 
-@pytest.mark.parametrize("service", ["embedder", "classifier", "store", "mien.launcher"])
+@pytest.mark.parametrize("service", ["embedder", "classifier", "admin", "store", "mien.launcher"])
 def test_each_setting_is_documented(service: str) -> None:
     documented = (ROOT / "docs/settings.md").read_text()
     for field in fields(importlib.import_module(f"{service}.settings").Settings):
@@ -164,6 +183,16 @@ def test_each_rpc_is_documented() -> None:
     for name, service in services():
         for method in service.method:
             assert f"`{method.name}`" in documented, f"{name}.{method.name}"
+
+
+def test_what_roles_may_is_documented_as_the_contract_has_it() -> None:
+    documented = (ROOT / "docs/roles.md").read_text()
+    for name in ("AccountService", "ApplicationService"):
+        for method in dict(services())[f"mien.v1.{name}"].method:
+            rule = method.options.Extensions[annotations_pb2.http]
+            verb = rule.WhichOneof("pattern")
+            who = WHO[method.options.Extensions[access_pb2.access]]
+            assert f"| `{method.name}` | `{verb.upper()} {getattr(rule, verb)}` | {who} |" in documented
 
 
 def test_each_command_is_documented() -> None:

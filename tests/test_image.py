@@ -24,6 +24,7 @@ COMMANDS = [
     ["mien", "gateway", "--help"],
     ["python", "-m", "embedder", "--help"],
     ["python", "-m", "classifier", "--help"],
+    ["python", "-m", "admin", "--help"],
     ["python", "-m", "store", "--help"],
 ]
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from google.api import httpbody_pb2
 
 from classifier.analysis import Wanted
-from classifier.guesses import address_of
 from classifier.keys import acts, gallery
 from classifier.rest.errors import SOMETHING_WENT_WRONG, Refused
 from classifier.rest.ids import subject, uuid
@@ -27,6 +26,7 @@ from serving.faults import (
     SubjectNotFound,
 )
 from serving.guard import Context
+from serving.origin import owner
 from store.gallery import StoredFace
 
 CREATED = (("x-http-status", "201"),)  # Envoy makes it the answer's HTTP status
@@ -93,7 +93,7 @@ class Faces(Paths):
     ) -> httpbody_pb2.HttpBody:
         face_id, gallery_id = uuid(request.image_id), None
         with suppress(ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope):  # answered as a face that is not there
-            caller = await self.parts.keys.let_in(request.api_key, _STATIC, address_of(context))
+            caller = await self.parts.keys.let_in(request.api_key, _STATIC, owner(context))
             acts(caller, context)
             gallery_id = caller.gallery_id
         return await self._image(gallery_id, face_id, context)

@@ -8,7 +8,14 @@ def main() -> None:
     try:
         from mien.cli.commands import app
     except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] in {"mien", "serving", "store", "embedder", "classifier"}:
+        if (missing.name or "").split(".")[0] in {
+            "mien",
+            "serving",
+            "store",
+            "embedder",
+            "classifier",
+            "admin",
+        }:
             raise
         sys.exit(f"{missing.name} is missing: the commands need pip install 'mien[server,cpu]'")
     app()

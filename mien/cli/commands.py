@@ -12,6 +12,7 @@ from mien.cli.key_commands import keys
 from mien.cli.options import Data
 from mien.cli.plainly import plainly
 from mien.cli.service_commands import services
+from mien.cli.user_commands import users
 
 app = typer.Typer(
     help="Self-hosted face recognition: enrol faces, then ask who is in a photograph.",
@@ -25,6 +26,7 @@ app = typer.Typer(
 models = typer.Typer(help="Model packs: the networks that find and embed faces.", no_args_is_help=True)
 app.add_typer(services, name="services")
 app.add_typer(keys, name="keys")
+app.add_typer(users, name="users")
 app.add_typer(galleries, name="galleries")
 app.add_typer(models, name="models")
 app.add_typer(audit, name="audit")
@@ -117,6 +119,7 @@ def demo(
 def gateway(
     classifiers: Annotated[str, typer.Option(help="Where classifiers are: HOST:PORT, several with commas.")],
     embedders: Annotated[str, typer.Option(help="Where embedders are: HOST:PORT, several with commas.")],
+    admins: Annotated[str, typer.Option(help="Where the admin service is: HOST:PORT, several with commas.")],
     host: Annotated[str, typer.Option(help="Address to listen on, with TLS and without.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of REST, gRPC and gRPC-Web without TLS.")] = 8000,
     tls_port: Annotated[int, typer.Option(help="Port of the same with TLS.")] = 8443,
@@ -138,6 +141,7 @@ def gateway(
     run_gateway(
         classifiers=classifiers,
         embedders=embedders,
+        admins=admins,
         public=Address(host, port),
         secure=Address(host, tls_port),
         internal=Address(internal_host, internal_port),

@@ -60,6 +60,7 @@ def run_gateway(
     *,
     classifiers: str,
     embedders: str,
+    admins: str,
     public: Address,
     secure: Address,
     internal: Address,
@@ -73,6 +74,7 @@ def run_gateway(
         admin=Address(LOCAL, admin_port),
         classifiers=_addresses(classifiers),
         embedders=_addresses(embedders),
+        admins=_addresses(admins),
     )
     settings = from_environment(Settings, "GATEWAY_")
     certificate = given(settings.tls_certificate, settings.tls_key) or self_made(

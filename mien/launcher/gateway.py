@@ -41,6 +41,7 @@ class Places(NamedTuple):
     admin: Address
     classifiers: Sequence[Address]
     embedders: Sequence[Address]
+    admins: Sequence[Address]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def configuration(places: Places, terms: Terms, certificate: Path) -> dict[str, 
             {"public": places.public, "secure": places.secure, "internal": places.internal}[listener["name"]]
         )
     for cluster in static["clusters"]:
-        hosts = {"classifier": places.classifiers, "embedder": places.embedders}[cluster["name"]]
+        hosts = {
+            "classifier": places.classifiers,
+            "embedder": places.embedders,
+            "admin": places.admins,
+        }[cluster["name"]]
         endpoints = [{"endpoint": {"address": _socket(host)}} for host in hosts]
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
         cluster["per_connection_buffer_limit_bytes"] = largest_message(terms.max_request)
@@ -141,6 +146,12 @@ def _source() -> Traversable:
     """The folder envoy/: inside the package where it is installed, beside it in a working copy."""
     packed = files("mien") / "_envoy"
     return packed if packed.is_dir() else Path(str(files("mien"))).parent / "envoy"
+
+
+def _place_transcoder(config: dict[str, Any], max_request: int) -> None:
+    config["proto_descriptor"] = str(files("mien") / "descriptor.pb")
+    config["max_request_body_size"] = largest_body(max_request)
+    config["max_response_body_size"] = largest_message(max_request)
 
 
 def _socket(address: Address) -> dict[str, Any]:

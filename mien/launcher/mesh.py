@@ -59,7 +59,7 @@ class Mesh:
     def __init__(self, plan: Plan, say: Say) -> None:
         self._plan = plan
         self._say = say
-        services = [*self._named("embedder"), *self._named("classifier")]
+        services = [*self._named("embedder"), *self._named("classifier"), *self._named("admin")]
         names = ["postgres", "internal", "admin", *services]
         free, free_too, *ports = free_ports(2 + len(names) + len(services))
         self.port = plan.port or free
@@ -164,6 +164,9 @@ class Mesh:
         for name in self._named("classifier"):
             listen = {"CLASSIFIER_LISTEN": self._address(name), "CLASSIFIER_METRICS": self._metrics[name]}
             self._start(self._python(name, "classifier", {**listen, **work}))
+        for name in self._named("admin"):
+            listen = {"ADMIN_LISTEN": self._address(name), "ADMIN_METRICS": self._metrics[name]}
+            self._start(self._python(name, "admin", {**listen, "DATABASE_URL": url}))
         places = Places(
             public=Address(self._plan.plain_host, self.port),
             secure=Address(self._plan.host, self.tls_port),
@@ -171,13 +174,15 @@ class Mesh:
             admin=Address(LOCAL, self._ports["admin"]),
             classifiers=[Address(LOCAL, self._ports[name]) for name in self._named("classifier")],
             embedders=[Address(LOCAL, self._ports[name]) for name in self._named("embedder")],
+            admins=[Address(LOCAL, self._ports[name]) for name in self._named("admin")],
         )
         gateway.write(places, certificate, self._plan.folder.gateway, self._plan.terms)
         self._start(Process("envoy", gateway.command(self._plan.folder.gateway), self._say))
 
     async def _serving(self) -> None:
         """Returns once each process is healthy, and Envoy has found them so."""
-        addresses = [self._address(name) for name in (*self._named("embedder"), *self._named("classifier"))]
+        kinds = ("embedder", "classifier", "admin")
+        addresses = [self._address(name) for kind in kinds for name in self._named(kind)]
         addresses += [self._address("internal"), f"{LOCAL}:{self.port}"]
         deadline = time.monotonic() + STARTING
         while addresses:
@@ -214,7 +219,7 @@ class Mesh:
             pass  # it is gone already
 
     def _named(self, kind: str) -> list[str]:
-        count = {"embedder": self._plan.embedders, "classifier": self._plan.classifiers}[kind]
+        count = {"embedder": self._plan.embedders, "classifier": self._plan.classifiers, "admin": 1}[kind]
         return [f"{kind}-{number}" for number in range(1, count + 1)]
 
     def _address(self, name: str) -> str:

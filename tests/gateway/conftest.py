@@ -106,7 +106,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
             embedder, lambda to: embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(edge.embedder, to)
         ),
     ]
-    places = Places(public, secure, internal, admin, [classifier], [embedder])
+    places = Places(public, secure, internal, admin, [classifier], [embedder], [])
     terms = Terms(rate=RATE, origins=[FRIEND])
     gateway.write(places, certificate, folder / "envoy.json", terms)
     with running(folder / "envoy.json"):

@@ -25,6 +25,7 @@ LAUNCHER = Places(
     admin=Address("127.0.0.1", 9901),
     classifiers=[Address("127.0.0.1", 50052), Address("127.0.0.1", 50053)],
     embedders=[Address("127.0.0.1", 50051)],
+    admins=[Address("127.0.0.1", 50054)],
 )
 COMPOSE = LAUNCHER._replace(
     public=Address("0.0.0.0", 8000),
@@ -32,6 +33,7 @@ COMPOSE = LAUNCHER._replace(
     internal=Address("0.0.0.0", 8001),
     classifiers=[Address("classifier", 50052)],
     embedders=[Address("embedder", 50051)],
+    admins=[Address("admin", 50053)],
 )
 
 
@@ -81,7 +83,7 @@ def test_the_size_of_requests_is_one_for_the_transcoder_and_for_what_lies_behind
         assert f'"{what}": 146800640' in config
     assert '"start": 146800641' in config
     assert '"max_heap_size_bytes": 7147094016' in config
-    assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 2
+    assert config.count('"per_connection_buffer_limit_bytes": 148897792') == 3
     as_it_stands = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
     assert str(largest_body(MAX_REQUEST)) in json.dumps(as_it_stands)
     assert str(largest_message(MAX_REQUEST)) in json.dumps(as_it_stands)
@@ -112,7 +114,7 @@ def test_every_endpoint_is_listed() -> None:
         ]
         for cluster in clusters
     }
-    assert ports == {"classifier": [50052, 50053], "embedder": [50051]}
+    assert ports == {"classifier": [50052, 50053], "embedder": [50051], "admin": [50054]}
 
 
 def test_nothing_is_logged_of_a_request() -> None:
@@ -125,7 +127,7 @@ def test_only_embedders_are_asked_again_once_they_were_reached() -> None:
     for listener in configuration(LAUNCHER)["static_resources"]["listeners"]:
         for route in (each for each in routes(listener) if "route" in each):
             again = set(route["route"]["retry_policy"]["retry_on"].split(","))
-            if route["route"]["cluster"] == "classifier":
+            if route["route"]["cluster"] in ("classifier", "admin"):
                 assert again == unsent
             else:
                 assert again > unsent | {"reset", "unavailable"}
@@ -141,6 +143,7 @@ def test_a_stream_has_no_time_limit_but_its_caller_s() -> None:
         for other in others:
             assert other["route"]["timeout"] == "60s"
             assert other["route"]["max_stream_duration"]["max_stream_duration"] == "120s"
+        assert sum(other["route"]["cluster"] == "admin" for other in others) == 2
 
 
 def routes(listener: dict[str, Any]) -> list[dict[str, Any]]:

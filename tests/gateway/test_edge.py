@@ -170,7 +170,7 @@ def test_a_call_that_takes_too_long_is_ended(edge: Edge) -> None:
 
 def test_without_a_classifier_callers_are_told_to_try_again(tmp_path: Path) -> None:
     public, secure, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(5))
-    places = Places(public, secure, internal, admin, [nowhere], [nowhere])
+    places = Places(public, secure, internal, admin, [nowhere], [nowhere], [nowhere])
     gateway.write(places, self_made(tmp_path), tmp_path / "envoy.json")
     with running(tmp_path / "envoy.json"):
         deadline = time.monotonic() + 20

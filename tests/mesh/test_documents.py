@@ -17,7 +17,7 @@ def commands(document: Path) -> list[str]:
     """The curl commands of a document's blocks of code, each in one line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", "").splitlines()
-    return [line for line in lines if line.startswith("curl ")]
+    return [line for line in lines if line.startswith("curl ") and "$URL" not in line]
 
 
 DOCUMENTS = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if commands(path)]

@@ -11,7 +11,7 @@ from tests.mesh.conftest import Mesh, mien
 from tests.scrapes import scrape
 from tests.test_metrics import DOCUMENT, ROW
 
-PROCESSES = {"embedder-1", "embedder-2", "classifier-1", "classifier-2"}
+PROCESSES = {"embedder-1", "embedder-2", "classifier-1", "classifier-2", "admin-1"}
 DOCUMENTED = {name for name, *_ in ROW.findall(DOCUMENT)}
 
 

@@ -1,0 +1,1 @@
+"""Keeps accounts, applications and their services."""

@@ -1,0 +1,78 @@
+"""Whom another provider knows, and sign-ins that are under way there."""
+
+import secrets
+from typing import NamedTuple
+from uuid import UUID
+
+from store.database import Connection
+from store.sessions import end_sessions, hash_of
+from store.users import NewUser, add_user, find_by_email
+
+PATIENCE = 10 * 60  # seconds that somebody may take to sign in at the provider
+
+
+class Leaving(NamedTuple):
+    """What a sign-in that is under way is known by when it comes back."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+
+class Identity(NamedTuple):
+    """Somebody, as the provider vouches for."""
+
+    issuer: str
+    subject: str
+    email: str  # verified by the provider
+    first_name: str
+    last_name: str
+
+
+async def leave(connection: Connection) -> Leaving:
+    leaving = Leaving(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+    await connection.execute(
+        "INSERT INTO oidc_states (hash, nonce, verifier, expires_at)"
+        " VALUES (%s, %s, %s, now() + make_interval(secs => %s))",
+        (hash_of(leaving.state), leaving.nonce, leaving.verifier, PATIENCE),
+    )
+    return leaving
+
+
+async def come_back(connection: Connection, state: str) -> Leaving | None:
+    """Once: None if it came back already, took too long, or never left."""
+    cursor = await connection.execute(
+        "DELETE FROM oidc_states WHERE hash = %s AND expires_at > now() RETURNING nonce, verifier",
+        (hash_of(state),),
+    )
+    row = await cursor.fetchone()
+    return Leaving(state, *row) if row else None
+
+
+async def user_of(connection: Connection, identity: Identity) -> UUID:
+    """The user whom the provider knows, made if need be.
+
+    An account of the same e-mail becomes theirs. Whoever made it never proved that the e-mail is theirs: its
+    password is good no more, and its sessions end.
+    """
+    # Two first sign-ins of one person at once: the second finds what the first has made.
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{identity.issuer} {identity.subject}",)
+    )
+    cursor = await connection.execute(
+        "SELECT user_id FROM identities WHERE issuer = %s AND subject = %s", identity[:2]
+    )
+    row = await cursor.fetchone()
+    if row:
+        return UUID(str(row[0]))
+    user = await find_by_email(connection, identity.email)
+    if user is None:
+        new = NewUser(identity.email, identity.first_name, identity.last_name, None)
+        user = await add_user(connection, new)
+    else:
+        await connection.execute("UPDATE users SET password = NULL WHERE id = %s", (user.id,))
+        await end_sessions(connection, user.id)
+    await connection.execute(
+        "INSERT INTO identities (issuer, subject, user_id) VALUES (%s, %s, %s)", (*identity[:2], user.id)
+    )
+    return user.id
