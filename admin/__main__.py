@@ -23,6 +23,7 @@ from serving.refusals import Refusals
 from serving.scraping import scraped
 from serving.server import serve
 from serving.settings import UNUSABLE, SettingsError, read_settings
+from store.attempts import Attempts
 from store.database import Database
 
 LARGEST = 1 << 20  # bytes of a request: forms and names
@@ -35,8 +36,8 @@ async def main(settings: Settings) -> None:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         metrics = CallMetrics(registry)
-        mail = mail_of(settings)
-        parts = (database, Passwords(), mail, provider_of(settings), settings, metrics)
+        mail, attempts = mail_of(settings), Attempts(database)
+        parts = (database, Passwords(), mail, provider_of(settings), settings, metrics, attempts)
 
         def register(server: grpc.aio.Server) -> None:
             add_AccountServiceServicer_to_server(AccountServicer(*parts), server)
@@ -49,7 +50,7 @@ async def main(settings: Settings) -> None:
                 register,
                 interceptors=[Calls(metrics), Refusals(metrics, tellings), Callers(database)],
                 max_request=LARGEST,
-                background=[sweep_on(database), *([mail.run()] if mail else [])],
+                background=[sweep_on(database), attempts.run(), *([mail.run()] if mail else [])],
                 ready=database.migrated(),
             )
 

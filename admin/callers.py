@@ -13,6 +13,8 @@ from admin.rules import Target, judge, rule_of
 from mien.v1 import access_pb2
 from serving.faults import SignInRequired
 from serving.guard import Context, ServerInterceptor, guarded
+from serving.origin import origin
+from store.audit import Actor, act_as
 from store.database import Database
 from store.sessions import Caller, find_caller
 
@@ -24,6 +26,11 @@ _caller: ContextVar[Caller] = ContextVar("caller")
 def caller() -> Caller:
     """Whose call is in progress. Somebody has signed in."""
     return _caller.get()
+
+
+def acts(user_id: UUID, context: Context) -> None:
+    """From here on the audit log has this user as who acts in the call in progress."""
+    act_as(Actor("user", user_id, origin(context)))
 
 
 class Callers(ServerInterceptor):
@@ -38,8 +45,13 @@ class Callers(ServerInterceptor):
             return handler
         rule = rule_of(details.method)
         if rule == access_pb2.ACCESS_ANYBODY:
-            return handler
+            return guarded(handler, lambda context, _: self._stranger(context))
         return guarded(handler, lambda context, request: self._let_in(context, rule, request))
+
+    @asynccontextmanager
+    async def _stranger(self, context: Context) -> AsyncIterator[None]:
+        act_as(Actor("nobody", None, origin(context)))
+        yield
 
     @asynccontextmanager
     async def _let_in(
@@ -54,8 +66,9 @@ class Callers(ServerInterceptor):
         if found is None:
             raise SignInRequired("sign in, and send the access token as authorization: Bearer TOKEN")
         judge(rule, found, Target(app_id, as_uuid(getattr(request, "user_id", ""))))
-        # It is set for the call's own task; that of another call knows nothing of it.
+        # These are set for the call's own task; that of another call knows nothing of them.
         _caller.set(found)
+        acts(found.user.id, context)
         yield
 
 

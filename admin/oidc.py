@@ -5,6 +5,7 @@ import hmac
 from google.api import httpbody_pb2
 
 from admin import fields
+from admin.callers import acts
 from admin.cookies import STATE_COOKIE, Headers, cookie, set_cookies, state_cookie
 from admin.parts import Parts
 from admin.provider import Provider
@@ -46,7 +47,9 @@ class Oidc(Parts):
         except ArgumentInvalid as error:
             raise ProviderRefused("the provider knows you by an e-mail that cannot be one here") from error
         async with self.database.transaction() as connection:
-            tokens = await begin_session(connection, await user_of(connection, identity))
+            user_id = await user_of(connection, identity)
+            acts(user_id, context)
+            tokens = await begin_session(connection, user_id)
         done = state_cookie(context, "", 0)
         return await _sent_to("/", context, set_cookies(context, tokens) + done)
 

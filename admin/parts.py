@@ -5,6 +5,7 @@ from admin.passwords import Passwords
 from admin.provider import Provider
 from admin.settings import Settings
 from serving.metrics import CallMetrics
+from store.attempts import Attempts
 from store.database import Database
 
 
@@ -19,6 +20,7 @@ class Parts:
         provider: Provider | None,
         settings: Settings,
         metrics: CallMetrics,
+        attempts: Attempts,
     ) -> None:
         self.database = database
         self.passwords = passwords
@@ -26,3 +28,4 @@ class Parts:
         self.provider = provider
         self.settings = settings
         self.metrics = metrics
+        self.attempts = attempts

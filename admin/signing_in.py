@@ -7,13 +7,14 @@ from io import BytesIO
 from google.api import httpbody_pb2
 from multipart import MultipartError, parse_form_data
 
-from admin.callers import caller
+from admin.callers import acts, caller
 from admin.cookies import REFRESH_COOKIE, Headers, clear_cookies, cookie, is_rest, set_cookies
 from admin.parts import Parts
 from mien.v1 import account_pb2 as pb
 from serving.faults import CredentialsWrong, Fault, TooManyAttempts
 from serving.guard import Context
-from serving.origin import owner
+from serving.origin import origin, owner
+from serving.status import reason_of
 from store.sessions import ACCESS, Tokens, begin_session, end_session, end_sessions, refresh_session
 from store.throttling import Limit, count_attempt, forgive
 from store.users import find_by_email, password_of
@@ -58,7 +59,7 @@ class SigningIn(Parts):
 
     async def SignOut(self, request: pb.SignOutRequest, context: Context) -> pb.SignOutResponse:
         async with self.database.transaction() as connection:
-            await end_session(connection, caller().session_id)
+            await end_session(connection, caller().session_id, caller().user.id)
         await context.send_initial_metadata(clear_cookies(context))
         return pb.SignOutResponse()
 
@@ -73,15 +74,21 @@ class SigningIn(Parts):
     async def _sign_in(self, email: str, password: str, context: Context) -> Tokens:
         """The same steps in the same time, whether there is such an account or not."""
         account, address = email.casefold(), owner(context)
-        async with self.database.transaction() as connection:
-            await count_attempt(connection, FROM_ADDRESS, address)
-        async with self.database.transaction() as connection:
-            await count_attempt(connection, OF_ACCOUNT, account)
+        try:
+            async with self.database.transaction() as connection:
+                await count_attempt(connection, FROM_ADDRESS, address)
+            async with self.database.transaction() as connection:
+                await count_attempt(connection, OF_ACCOUNT, account)
+        except TooManyAttempts as fault:
+            self.attempts.note("session.refused", reason_of(fault), origin(context))
+            raise
         async with self.database.transaction() as connection:
             user = await find_by_email(connection, email.replace("\0", ""))
             hashed = await password_of(connection, user.id) if user else None
         if not await self.passwords.check(password, hashed) or user is None:
+            self.attempts.note("session.refused", "CREDENTIALS_WRONG", origin(context))
             raise CredentialsWrong(_WRONG)
+        acts(user.id, context)
         async with self.database.transaction() as connection:
             await forgive(connection, OF_ACCOUNT, account, all_of_them=True)
             await forgive(connection, FROM_ADDRESS, address, all_of_them=False)

@@ -128,6 +128,11 @@ class RevisionUnknown(Fault):
     reason = pb.ERROR_REASON_REVISION_UNKNOWN
 
 
+class PgvectorMissing(Fault):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = pb.ERROR_REASON_PGVECTOR_MISSING
+
+
 class ApiKeyScope(Fault):
     code = StatusCode.PERMISSION_DENIED
     reason = pb.ERROR_REASON_API_KEY_SCOPE
@@ -156,11 +161,6 @@ class GalleryFull(Fault):
 class ReceiptNotFound(Fault):
     code = StatusCode.NOT_FOUND
     reason = pb.ERROR_REASON_RECEIPT_NOT_FOUND
-
-
-class PgvectorMissing(Fault):
-    code = StatusCode.FAILED_PRECONDITION
-    reason = pb.ERROR_REASON_PGVECTOR_MISSING
 
 
 class SignInRequired(Fault):

@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from serving.faults import ApplicationNotFound, NameTaken
+from store.audit import Event, record
 from store.database import Connection
 from store.users import Role
 
@@ -54,6 +55,7 @@ async def add_application(connection: Connection, name: str, owner: UUID) -> UUI
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
     await connection.execute("INSERT INTO members VALUES (%s, %s, 'owner')", (app_id, owner))
+    await record(connection, Event("application.created", app_id))
     return app_id
 
 
@@ -63,11 +65,15 @@ async def rename_application(connection: Connection, app_id: UUID, name: str) ->
         await connection.execute("UPDATE applications SET name = %s WHERE id = %s", (name, app_id))
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
+    await record(connection, Event("application.changed", app_id))
 
 
 async def delete_application(connection: Connection, app_id: UUID) -> None:
     """With its services, and all that their galleries have."""
+    cursor = await connection.execute("SELECT count(*) FROM services WHERE application_id = %s", (app_id,))
+    (services,) = await cursor.fetchone() or (0,)
     await connection.execute("DELETE FROM applications WHERE id = %s", (app_id,))
+    await record(connection, Event("application.deleted", app_id, (), {"services": services}))
 
 
 def _taken(name: str) -> NameTaken:

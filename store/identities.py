@@ -4,6 +4,7 @@ import secrets
 from typing import NamedTuple
 from uuid import UUID
 
+from store.audit import Event, record
 from store.database import Connection
 from store.sessions import end_sessions, hash_of
 from store.users import NewUser, add_user, find_by_email
@@ -75,4 +76,5 @@ async def user_of(connection: Connection, identity: Identity) -> UUID:
     await connection.execute(
         "INSERT INTO identities (issuer, subject, user_id) VALUES (%s, %s, %s)", (*identity[:2], user.id)
     )
+    await record(connection, Event("identity.linked", user.id))
     return user.id

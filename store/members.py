@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from serving.faults import MemberExists, UserNotFound
+from store.audit import Event, record
 from store.database import Connection
 from store.users import OWNERS, Role
 
@@ -51,6 +52,7 @@ async def add_member(connection: Connection, app_id: UUID, user_id: UUID, role: 
         await connection.execute("INSERT INTO members VALUES (%s, %s, %s)", (app_id, user_id, role))
     except psycopg.errors.UniqueViolation:
         raise MemberExists("this user is a member of the application already") from None
+    await record(connection, Event("member.added", app_id, (), {"user": str(user_id), "role": role}))
     return await find_member(connection, app_id, user_id)
 
 
@@ -64,6 +66,7 @@ async def set_member_role(connection: Connection, app_id: UUID, user_id: UUID, r
     await connection.execute(
         "UPDATE members SET role = %s WHERE application_id = %s AND user_id = %s", (role, app_id, user_id)
     )
+    await record(connection, Event("member.changed", app_id, (), {"user": str(user_id), "role": role}))
     return await find_member(connection, app_id, user_id)
 
 
@@ -73,6 +76,7 @@ async def remove_member(connection: Connection, app_id: UUID, user_id: UUID) -> 
         "DELETE FROM members WHERE application_id = %s AND user_id = %s AND role <> 'owner'",
         (app_id, user_id),
     )
+    await record(connection, Event("member.removed", app_id, (), {"user": str(user_id)}))
 
 
 async def _demote_owner(connection: Connection, app_id: UUID) -> None:

@@ -5,6 +5,7 @@ import secrets
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+from store.audit import Event, record
 from store.database import Connection
 from store.users import Role, User
 
@@ -40,6 +41,7 @@ async def begin_session(connection: Connection, user_id: UUID) -> Tokens:
         (session_id, user_id, hash_of(tokens.access), ACCESS),
     )
     await _add_refresh(connection, session_id, tokens)
+    await record(connection, Event("session.opened", user_id))
     return tokens
 
 
@@ -88,15 +90,18 @@ async def find_caller(connection: Connection, access: str, app_id: UUID | None) 
     return Caller(row[0], User(*row[3:]), row[1], row[2]) if row else None
 
 
-async def end_session(connection: Connection, session_id: UUID) -> None:
+async def end_session(connection: Connection, session_id: UUID, user_id: UUID) -> None:
     await connection.execute("DELETE FROM sessions WHERE id = %s", (session_id,))
+    await record(connection, Event("session.closed", user_id, (), {"sessions": 1}))
 
 
 async def end_sessions(connection: Connection, user_id: UUID, but: UUID | None = None) -> None:
     """All of a user's, but one."""
-    await connection.execute(
+    ended = await connection.execute(
         "DELETE FROM sessions WHERE user_id = %s AND id IS DISTINCT FROM %s", (user_id, but)
     )
+    if ended.rowcount:
+        await record(connection, Event("session.closed", user_id, (), {"sessions": ended.rowcount}))
 
 
 async def make_reset_token(connection: Connection, user_id: UUID) -> str:
@@ -110,6 +115,7 @@ async def make_reset_token(connection: Connection, user_id: UUID) -> str:
         """,
         (user_id, hash_of(token), RESET),
     )
+    await record(connection, Event("password.link", user_id))
     return token
 
 

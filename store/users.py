@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from serving.faults import EmailTaken, UserNotFound
+from store.audit import Event, record
 from store.database import Connection
 
 Role = Literal["owner", "administrator", "user"]
@@ -60,6 +61,7 @@ async def add_user(connection: Connection, new: NewUser, role: Role = "user") ->
         )
     except psycopg.errors.UniqueViolation:
         raise EmailTaken("an account has this e-mail already; sign in, or choose another") from None
+    await record(connection, Event("user.created", user.id))
     return user
 
 
@@ -86,6 +88,7 @@ async def password_of(connection: Connection, user_id: UUID) -> str | None:
 
 async def set_password(connection: Connection, user_id: UUID, password: str) -> None:
     await connection.execute("UPDATE users SET password = %s WHERE id = %s", (password, user_id))
+    await record(connection, Event("password.changed", user_id))
 
 
 async def list_users(connection: Connection) -> list[User]:
@@ -119,6 +122,7 @@ async def set_role(connection: Connection, user_id: UUID, role: Role) -> User:
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
     if role == "owner":
         await connection.execute("UPDATE users SET role = 'administrator' WHERE role = 'owner'")
+    await record(connection, Event("user.changed", user_id, (), {"role": role}))
     cursor = connection.cursor(row_factory=class_row(User))
     await cursor.execute(f"UPDATE users SET role = %s WHERE id = %s RETURNING {_COLUMNS}", (role, user_id))
     return await cursor.fetchone() or _nobody(str(user_id))
@@ -152,6 +156,7 @@ async def delete_user(connection: Connection, user_id: UUID, heir: UUID | None) 
         ([id_ for (id_,) in await cursor.fetchall()], heir),
     )
     await connection.execute("DELETE FROM users WHERE id = %s AND role <> 'owner'", (user_id,))
+    await record(connection, Event("user.deleted", user_id))
 
 
 def _nobody(user: str) -> User:

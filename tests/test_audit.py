@@ -44,7 +44,7 @@ async def receipt(store: GalleryStore, gallery_id: UUID) -> UUID:
 def test_the_newest_events_are_listed(mien: Mien, receipt: UUID) -> None:
     lines = mien("list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
-    assert "command  service.created" in lines[0]
+    assert "mien  service.created" in lines[0]
     assert "mien  subject.erased" in lines[2]
     assert "faces=1" in lines[2]
     assert mien("list", "--last", "1").stdout.splitlines() == lines[2:]

@@ -15,7 +15,8 @@ import pytest
 
 from admin.passwords import HASHER
 from mien.launcher import gateway
-from mien.launcher.gateway import Address, Places
+from mien.launcher.certificate import self_made
+from mien.launcher.gateway import Address, Places, Terms
 from tests.classifier.conftest import running
 from tests.gateway.conftest import LOCAL
 from tests.gateway.conftest import running as running_envoy
@@ -90,8 +91,9 @@ class Admin(NamedTuple):
 @contextmanager
 def admin_behind_envoy(url: str, folder: Any, **settings: str) -> Iterator[Admin]:
     address = f"{LOCAL}:{free_port()}"
-    public, internal, envoys = (Address(LOCAL, free_port()) for _ in range(3))
-    gateway.write(Places(public, internal, envoys, [], [], [Address.parse(address)]), folder / "envoy.json")
+    public, secure, internal, envoys = (Address(LOCAL, free_port()) for _ in range(4))
+    places = Places(public, secure, internal, envoys, [], [], [Address.parse(address)])
+    gateway.write(places, self_made(folder), folder / "envoy.json", Terms(rate=10_000))
     with (
         running("admin", ADMIN_LISTEN=address, DATABASE_URL=url, **settings),
         running_envoy(folder / "envoy.json"),

@@ -136,7 +136,7 @@ def test_what_can_be_read_in_two_ways_or_none_ends_the_connection(edge: Edge, sp
 def test_a_request_that_comes_too_slowly_is_given_up(tmp_path: Path, limit: str, head: str) -> None:
     """After 10 seconds, or two minutes; here after one second, which is all that is changed."""
     public, secure, internal, admin, nowhere = (Address(LOCAL, port) for port in free_ports(5))
-    places = Places(public, secure, internal, admin, [nowhere], [nowhere])
+    places = Places(public, secure, internal, admin, [nowhere], [nowhere], [nowhere])
     config = tmp_path / "envoy.json"
     gateway.write(places, self_made(tmp_path), config)
     text = config.read_text()
