@@ -19,12 +19,14 @@ from store.application_services import (
     rotate_key,
 )
 from store.applications import add_application, delete_application
+from store.callers import find_caller
 from store.database import Database
 from store.gallery import GalleryStore
 from store.hashing import as_text
+from store.keys import hash_of
 from store.rebuilding import list_galleries, rebuilt
 from store.requests import add_requests, requests_of
-from store.services import create_service, find_service, hash_of, list_services, set_policy
+from store.services import create_service, list_services, set_policy
 from store.users import NewUser, add_user
 from tests.galleries import MODEL, embedding, enrol
 
@@ -118,11 +120,12 @@ async def test_a_key_that_was_rotated_opens_nothing_and_the_new_one_the_same_gal
 ) -> None:
     async with database.transaction() as connection:
         service_id, old = await add_to_application(connection, app_id, "door", "recognition")
-    before = await find_service(database, hash_of(old))
+    (_, (before,)) = await find_caller(database, hash_of(old), "recognition")
     async with database.transaction() as connection:
         new = await rotate_key(connection, service_id)
-    assert await find_service(database, hash_of(old)) is None
-    assert await find_service(database, hash_of(new)) == before
+    assert not (await find_caller(database, hash_of(old), "recognition")).callers
+    (_, (after,)) = await find_caller(database, hash_of(new), "recognition")
+    assert (after.service_id, after.gallery_id) == (service_id, before.gallery_id)
 
 
 async def test_an_application_goes_with_all_that_it_has(
