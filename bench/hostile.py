@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,8 +97,9 @@ class Memory:
     def _watch(self, stop: threading.Event) -> None:
         while not stop.wait(0.1):
             for process in self._processes:
-                name = _name(process)
-                self.most[name] = max(self.most.get(name, 0), process.memory_info().rss)
+                with suppress(psutil.NoSuchProcess):  # Postgres ends connections that nobody uses
+                    name = _name(process)
+                    self.most[name] = max(self.most.get(name, 0), process.memory_info().rss)
 
 
 def attackers(

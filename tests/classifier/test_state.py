@@ -15,6 +15,7 @@ import pytest
 from classifier import hashes
 from classifier.galleries import Galleries
 from classifier.hashes import Hashes, hash_of
+from classifier.keyring import LIFETIME
 from mien.cli.plainly import CommandError
 from mien.cli.verifying import verify
 from mien.v1 import gallery_pb2 as pb
@@ -172,6 +173,7 @@ async def test_a_pass_opens_a_service_only_inside_its_block(
             await stub.GetGalleryState(pb.GetGalleryStateRequest(), metadata=[("x-api-key", key)])
         with passing(connection, service.id) as late:
             connection.execute("UPDATE keys SET expires_at = now() WHERE expires_at > now()")
+            await asyncio.sleep(LIFETIME)  # as long as it may have been believed
             await refusal(
                 stub.ListSubjects(pb.ListSubjectsRequest(), metadata=[("x-api-key", late)]), ApiKeyUnknown
             )
