@@ -93,6 +93,17 @@ class Keys(ServerInterceptor):
             return handler
         return guarded(handler, lambda context, request: self._guard(context, rule, _allowed(request)))
 
+    async def opened(
+        self, key: str | bytes | None, rule: Rule, context: Context, max_staleness: float = 0.0
+    ) -> Caller:
+        """As `let_in`, for a call; who is refused is told of in the audit log."""
+        try:
+            return await self.let_in(key, rule, owner(context), max_staleness)
+        except (ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope, ApiKeyGuessed) as fault:
+            if self._attempts:
+                self._attempts.note("key.refused", reason_of(fault), origin(context))
+            raise
+
     async def let_in(
         self, key: str | bytes | None, rule: Rule, address: str, max_staleness: float = 0.0
     ) -> Caller:
@@ -128,12 +139,7 @@ class Keys(ServerInterceptor):
     @asynccontextmanager
     async def _guard(self, context: Context, rule: Rule, max_staleness: float) -> AsyncIterator[None]:
         key = dict(context.invocation_metadata() or ()).get(HEADER)
-        try:
-            caller = await self.let_in(key, rule, owner(context), max_staleness)
-        except (ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope, ApiKeyGuessed) as fault:
-            if self._attempts:
-                self._attempts.note("key.refused", reason_of(fault), origin(context))
-            raise
+        caller = await self.opened(key, rule, context, max_staleness)
         # These are set for the call's own task; that of another call knows nothing of them.
         _call.set(_LetIn(caller, rule))
         acts(caller, context)

@@ -5,6 +5,8 @@ import socket
 from contextlib import suppress
 from uuid import uuid4
 
+import psycopg
+
 from classifier.galleries import Galleries
 from serving.faults import Overloaded, StoreUnavailable
 from store.receipts import Receipts
@@ -23,9 +25,10 @@ class Presence:
         """Tells it every second until cancelled, and then that this replica is no more."""
         try:
             while True:
-                with suppress(StoreUnavailable, Overloaded):  # it is away for others too, who say so
+                # It is away for others too, who say so; or it waits for the schema.
+                with suppress(StoreUnavailable, Overloaded, psycopg.Error):
                     await self._receipts.report(self._id, self._name, self._galleries.is_past)
                 await asyncio.sleep(EVERY)
         finally:
-            with suppress(StoreUnavailable, Overloaded):
+            with suppress(StoreUnavailable, Overloaded, psycopg.Error):
                 await self._receipts.sign_off(self._id)

@@ -6,6 +6,8 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from serving.faults import Fault
 from store.chain import trim
 from store.database import Database
@@ -31,8 +33,8 @@ class Upkeep:
         while True:
             try:
                 await self.once()
-            except Fault as fault:
-                log.warning("what is to be kept no longer is erased later: %s", type(fault).__name__)
+            except (Fault, psycopg.Error) as error:
+                log.warning("what is to be kept no longer is erased later: %s", type(error).__name__)
             await asyncio.sleep(EVERY)
 
     async def once(self, now: datetime | None = None) -> None:

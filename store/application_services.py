@@ -1,5 +1,6 @@
 """The services of an application: made, copied with all that their galleries have, renamed, deleted."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -7,10 +8,11 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import class_row
 
-from serving.faults import NameTaken, ServiceNotFound
+from serving.faults import ApiKeyUnknown, NameTaken, ServiceNotFound
 from store.audit import Event, record
 from store.database import Connection
 from store.keys import renewed_first_key
+from store.revisions import hold_gallery
 from store.services import ServiceType
 
 
@@ -65,25 +67,33 @@ async def add_to_application(
     connection: Connection, app_id: UUID, name: str, kind: ServiceType
 ) -> tuple[UUID, str]:
     """A new service with an empty gallery, if it recognises; its id and its API key. Raises NameTaken."""
-    service_id, key = await _add(connection, app_id, name, kind)
+    service_id = await _add(connection, app_id, name, kind)
     if kind == "recognition":
         await connection.execute(
             "INSERT INTO galleries (id, service_id) VALUES (%s, %s)", (uuid4(), service_id)
         )
-    return service_id, key
+    return service_id, await _with_key(connection, service_id, {"application": str(app_id)})
 
 
 async def clone(connection: Connection, app_id: UUID, source: OfApplication, name: str) -> tuple[UUID, str]:
-    """Another service with a copy of the gallery, as it is at one moment. Raises NameTaken."""
-    service_id, key = await _add(connection, app_id, name, source.type)
+    """Another service with a copy of the gallery, as it is at one moment; its id and its API key.
+
+    Writers of the gallery wait until the transaction ends: what is erased meanwhile would live on in the
+    copy. Raises NameTaken, ServiceNotFound.
+    """
+    service_id = await _add(connection, app_id, name, source.type)
     if source.gallery_id:
-        # In one statement, so of one snapshot. Its feed begins after what it was born with.
+        try:
+            await hold_gallery(connection, source.gallery_id)
+        except ApiKeyUnknown:  # it has been deleted
+            _none(source.id)
+        # Its feed begins after what it was born with; it has no fewer revisions than faces, as any gallery.
         await connection.execute(
             """
             WITH born AS (
                 INSERT INTO galleries (id, service_id, revision, floor, model, dimension, false_match_rate,
                                        save_images, images_days, faces_days)
-                SELECT %(gallery)s, %(service)s, 1, 1, model, dimension, false_match_rate,
+                SELECT %(gallery)s, %(service)s, revision, revision, model, dimension, false_match_rate,
                        save_images, images_days, faces_days
                 FROM galleries WHERE id = %(source)s
             ), whom AS MATERIALIZED (
@@ -106,7 +116,9 @@ async def clone(connection: Connection, app_id: UUID, source: OfApplication, nam
             """,
             {"gallery": uuid4(), "service": service_id, "source": source.gallery_id},
         )
-    return service_id, key
+    # At the end, since all changes of keys take turns.
+    told = {"application": str(app_id), "copy_of": str(source.id)}
+    return service_id, await _with_key(connection, service_id, told)
 
 
 async def rename_service(connection: Connection, service_id: UUID, name: str) -> None:
@@ -120,6 +132,7 @@ async def rename_service(connection: Connection, service_id: UUID, name: str) ->
 
 async def rotate_key(connection: Connection, service_id: UUID) -> str:
     """Another first API key, and the one before opens nothing. Other keys go on."""
+    await connection.execute("SELECT FROM services WHERE id = %s FOR UPDATE", (service_id,))
     key_id, key = await renewed_first_key(connection, service_id)
     await record(connection, Event("key.created", key_id, service_id=service_id))
     return key
@@ -135,7 +148,7 @@ def taken(name: str) -> NameTaken:
     return NameTaken(f"the application has a service named {name!r} already; choose another name", name=name)
 
 
-async def _add(connection: Connection, app_id: UUID, name: str, kind: ServiceType) -> tuple[UUID, str]:
+async def _add(connection: Connection, app_id: UUID, name: str, kind: ServiceType) -> UUID:
     service_id = uuid4()
     try:
         await connection.execute(
@@ -144,10 +157,14 @@ async def _add(connection: Connection, app_id: UUID, name: str, kind: ServiceTyp
         )
     except psycopg.errors.UniqueViolation:
         raise taken(name) from None
+    return service_id
+
+
+async def _with_key(connection: Connection, service_id: UUID, told: Mapping[str, str]) -> str:
     key_id, key = await renewed_first_key(connection, service_id)
-    told = {"key": str(key_id), "application": str(app_id)}
-    await record(connection, Event("service.created", service_id, (), told, service_id=service_id))
-    return service_id, key
+    details = {**told, "key": str(key_id)}
+    await record(connection, Event("service.created", service_id, (), details, service_id=service_id))
+    return key
 
 
 def _none(service_id: UUID) -> OfApplication:

@@ -7,6 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from serving.faults import ApplicationNotFound, NameTaken
+from store.application_services import delete_service
 from store.audit import Event, record
 from store.database import Connection
 from store.users import Role
@@ -70,10 +71,12 @@ async def rename_application(connection: Connection, app_id: UUID, name: str) ->
 
 async def delete_application(connection: Connection, app_id: UUID) -> None:
     """With its services, and all that their galleries have."""
-    cursor = await connection.execute("SELECT count(*) FROM services WHERE application_id = %s", (app_id,))
-    (services,) = await cursor.fetchone() or (0,)
+    cursor = await connection.execute("SELECT id FROM services WHERE application_id = %s", (app_id,))
+    services = await cursor.fetchall()
+    for (service_id,) in services:
+        await delete_service(connection, service_id)
     await connection.execute("DELETE FROM applications WHERE id = %s", (app_id,))
-    await record(connection, Event("application.deleted", app_id, (), {"services": services}))
+    await record(connection, Event("application.deleted", app_id, (), {"services": len(services)}))
 
 
 def _taken(name: str) -> NameTaken:

@@ -6,6 +6,8 @@ from collections import Counter
 from typing import NamedTuple
 from uuid import UUID
 
+import psycopg
+
 from serving.faults import Overloaded, StoreUnavailable
 from store.audit import Actor, Event, record
 from store.database import Database
@@ -43,7 +45,7 @@ class Attempts:
             await asyncio.sleep(EVERY)
             try:
                 await self.write()
-            except (StoreUnavailable, Overloaded):
+            except (StoreUnavailable, Overloaded, psycopg.Error):
                 log.warning("refused attempts cannot be written to the audit log now")
 
     async def write(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from psycopg.rows import class_row
 
 from serving.faults import Overloaded, StoreUnavailable
 from store.database import Database
+
+log = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds
 _TOGETHER = 1000  # as the function of the schema has it
@@ -87,8 +90,8 @@ async def sealing(database: Database) -> None:
         try:
             while await seal(database) == _TOGETHER:
                 pass
-        except (StoreUnavailable, Overloaded):
-            pass  # events wait where they were written
+        except (StoreUnavailable, Overloaded, psycopg.Error) as error:
+            log.debug("events wait where they were written: %s", error)  # for the schema, maybe
         await asyncio.sleep(EVERY)
 
 

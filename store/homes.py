@@ -50,11 +50,14 @@ _PLACED = """
 
 async def want(connection: Connection, gallery_id: UUID, home: Place) -> None:
     """Says where a gallery shall be searched: a classifier sees to it."""
-    changed = await connection.execute(
-        "UPDATE galleries SET wanted_home = %s WHERE id = %s AND wanted_home <> %s", (home, gallery_id, home)
-    )
-    if changed.rowcount:
-        await record(connection, Event("gallery.moved", gallery_id, (), {"to": home}, gallery_id=gallery_id))
+    async with connection.transaction():
+        changed = await connection.execute(
+            "UPDATE galleries SET wanted_home = %s WHERE id = %s AND wanted_home <> %s",
+            (home, gallery_id, home),
+        )
+        if changed.rowcount:
+            event = Event("gallery.moved", gallery_id, (), {"to": home}, gallery_id=gallery_id)
+            await record(connection, event)
 
 
 def want_of(connection: psycopg.Connection[Any], service: str, home: Place) -> None:

@@ -1,5 +1,6 @@
 """For how long galleries keep what, and the erasing of what they keep no longer."""
 
+import logging
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -8,10 +9,13 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from serving.faults import ApiKeyUnknown, Overloaded
 from store.audit import Event, record, record_sync
 from store.database import Connection, Database
 from store.gallery import GalleryStore
 from store.services import FULL_NAME, ServiceError
+
+log = logging.getLogger(__name__)
 
 BATCH = 500  # faces of a gallery in one transaction
 LONGEST = 36_500  # days
@@ -88,10 +92,16 @@ class Retention:
             galleries = await cursor.fetchall()
         retired = 0
         for gallery_id, faces_days, images_days in galleries:
-            if faces_days is not None:
-                retired += await self._retire_faces(gallery_id, faces_days, at)
-            if images_days is not None:
-                retired += await self._retire_images(gallery_id, images_days, at)
+            try:
+                if faces_days is not None:
+                    retired += await self._retire_faces(gallery_id, faces_days, at)
+                if images_days is not None:
+                    retired += await self._retire_images(gallery_id, images_days, at)
+            except (
+                ApiKeyUnknown,
+                Overloaded,
+            ) as fault:  # it is deleted, or held: the others go on
+                log.info("gallery %s is looked at again in a minute: %s", gallery_id, fault)
         return retired
 
     async def _retire_faces(self, gallery_id: UUID, days: int, at: datetime | None) -> int:

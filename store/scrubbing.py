@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 # Those that hold something of a person.
-TABLES = ("images", "faces", "subjects", "changes")
+TABLES = ("images", "faces", "subjects", "changes", "users", "identities")
 
 
 def scrub(connection: psycopg.Connection[Any]) -> bool:

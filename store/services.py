@@ -57,8 +57,8 @@ def create_service(connection: psycopg.Connection[Any], name: str, kind: str) ->
     """
     if kind not in TYPES:
         raise ServiceError(f"{kind!r} is no type of service; there are {', '.join(TYPES)}")
-    if not name.strip() or len(name) > 50 or "\0" in name:
-        raise ServiceError("the name of a service has 1 to 50 characters")
+    if not name.strip() or len(name) > 50 or "\0" in name or "/" in name:
+        raise ServiceError("the name of a service has 1 to 50 characters, none of them a slash")
     mine = (uuid4(), POLICY) if kind == "recognition" else (None, None)
     service = Service(uuid4(), name, kind, *mine)
     try:

@@ -37,6 +37,8 @@ async def make_table(connection: Connection, gallery: Gallery) -> None:
         f"CREATE TABLE {table(gallery.id)}"
         f" (face_id uuid PRIMARY KEY, embedding halfvec({gallery.dimension}) NOT NULL)"
     )
+    # No samples to plan by, which no DELETE would find.
+    await connection.execute(f"ALTER TABLE {table(gallery.id)} ALTER embedding SET STATISTICS 0")
 
 
 async def drop_table(connection: Connection, gallery_id: UUID) -> None:

@@ -26,7 +26,6 @@ from serving.faults import (
     SubjectNotFound,
 )
 from serving.guard import Context
-from serving.origin import owner
 from store.gallery import StoredFace
 
 CREATED = (("x-http-status", "201"),)  # Envoy makes it the answer's HTTP status
@@ -93,7 +92,7 @@ class Faces(Paths):
     ) -> httpbody_pb2.HttpBody:
         face_id, gallery_id = uuid(request.image_id), None
         with suppress(ApiKeyMalformed, ApiKeyUnknown, ApiKeyScope):  # answered as a face that is not there
-            caller = await self.parts.keys.let_in(request.api_key, _STATIC, owner(context))
+            caller = await self.parts.keys.opened(request.api_key, _STATIC, context)
             acts(caller, context)
             gallery_id = caller.gallery_id
         return await self._image(gallery_id, face_id, context)

@@ -148,12 +148,6 @@ def _source() -> Traversable:
     return packed if packed.is_dir() else Path(str(files("mien"))).parent / "envoy"
 
 
-def _place_transcoder(config: dict[str, Any], max_request: int) -> None:
-    config["proto_descriptor"] = str(files("mien") / "descriptor.pb")
-    config["max_request_body_size"] = largest_body(max_request)
-    config["max_response_body_size"] = largest_message(max_request)
-
-
 def _socket(address: Address) -> dict[str, Any]:
     return {"socket_address": {"address": address.host, "port_value": address.port}}
 

@@ -1,12 +1,13 @@
 """Services of applications in a real Postgres: copies of galleries, names, counts of requests."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from serving.faults import ServiceNotFound
+from serving.faults import GalleryFull, ServiceNotFound
 from store.additions import Additions, Key, NewFace
 from store.application_services import (
     OfApplication,
@@ -81,15 +82,68 @@ async def test_a_copy_has_all_that_the_gallery_has_and_is_another(
         of = [{*connection.execute(ids, (each, each))} for each in (copy.gallery_id, source.gallery_id)]
         assert of[0].isdisjoint(of[1])
         assert len(of[0]) == len(of[1]) == 8
+        (source_revision,) = connection.execute(
+            "SELECT revision FROM galleries WHERE id = %s", (source.gallery_id,)
+        ).fetchone() or (0,)
     # What is erased here stays there, and the copy's feed goes on.
     await store.clear(source.gallery_id)
     assert len(content(database_url, copy.gallery_id)) == 5
     added = await enrol(store, copy.gallery_id, "Ada", 7)
-    assert added.revision == 2
+    assert added.revision == source_revision + 1
     with psycopg.connect(database_url) as connection, rebuilt(connection, copy.gallery_id, hold=False) as row:
         assert row
-        assert (row.revision, row.rows) == (2, 5)
+        assert (row.revision, row.rows) == (added.revision, 5)
         assert row.hash != as_text(0)
+
+
+async def test_what_is_erased_while_a_copy_is_made_is_erased_after_it(
+    database: Database, store: GalleryStore, app_id: UUID
+) -> None:
+    source = await made(database, app_id, "door")
+    assert source.gallery_id
+    await enrol(store, source.gallery_id, "Ada", 1)
+    async with database.transaction() as connection:
+        await clone(connection, app_id, source, "gate")
+        erasing = asyncio.create_task(store.erase_subject(source.gallery_id, "Ada"))
+        await asyncio.sleep(0.2)
+        assert not erasing.done(), "it was answered, and she lives on in a copy that nobody has seen"
+    await erasing
+
+
+async def test_a_copy_that_takes_long_holds_up_no_change_of_keys(
+    database: Database, database_url: str, app_id: UUID
+) -> None:
+    source = await made(database, app_id, "door")
+    with psycopg.connect(database_url) as busy, psycopg.connect(database_url, autocommit=True) as other:
+        busy.execute("SELECT FROM galleries WHERE id = %s FOR UPDATE", (source.gallery_id,))
+        copying = asyncio.create_task(cloned(database, app_id, source, "gate"))
+        await asyncio.sleep(0.2)
+        assert not copying.done()
+        other.execute("SET lock_timeout = '2s'")
+        other.execute("DELETE FROM keys WHERE service_id = %s", (source.id,))
+        busy.rollback()
+        await copying
+
+
+async def test_a_copy_has_no_fewer_revisions_than_faces(
+    database: Database, store: GalleryStore, app_id: UUID
+) -> None:
+    source = await made(database, app_id, "door")
+    assert source.gallery_id
+    for seed in range(3):
+        await enrol(store, source.gallery_id, "Ada", seed)
+    copy = await cloned(database, app_id, source, "gate")
+    assert copy.gallery_id
+    with pytest.raises(GalleryFull):  # faces are counted only where there are more revisions than that
+        await Additions(database).add(copy.gallery_id, NewFace("Eve", embedding(9), MODEL, None, max_faces=3))
+
+
+async def test_a_source_that_is_gone_cannot_be_copied(database: Database, app_id: UUID) -> None:
+    source = await made(database, app_id, "door")
+    async with database.transaction() as connection:
+        await delete_service(connection, source.id)
+    with pytest.raises(ServiceNotFound):
+        await cloned(database, app_id, source, "gate")
 
 
 async def test_a_copy_of_an_empty_gallery_takes_any_model(
