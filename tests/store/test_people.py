@@ -6,15 +6,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from serving.faults import RoleInsufficient, SignInRequired, UserNotFound
+from serving.faults import ProviderRefused, RoleInsufficient, SignInRequired, UserNotFound
 from store.applications import add_application
 from store.database import Connection, Database
+from store.identities import Identity, user_of
 from store.members import add_member, remove_member, set_member_role
 from store.sessions import make_reset_token, use_reset_token
 from store.users import NewUser, add_user, delete_user, find_user, set_role
 from tests.postgres import WAITS
 
 Work = Callable[[Connection], Awaitable[object]]
+
+ISSUER = "https://provider.example"
 
 
 @pytest.fixture
@@ -150,10 +153,38 @@ async def test_who_has_just_been_deleted_makes_no_application(database: Database
         )
 
 
-async def test_a_link_to_set_a_password_ends_when_the_account_is_promoted(
+async def test_an_account_that_the_provider_has_bound_already_is_nobody_else_s_there(
     database: Database, people: list[UUID]
+) -> None:
+    def known_as(subject: str, issuer: str = ISSUER) -> Work:
+        return lambda connection: user_of(connection, Identity(issuer, subject, "B@example.org", "b", "b"))
+
+    assert await alone(database, known_as("one")) == people[1]
+    with pytest.raises(ProviderRefused):
+        await alone(database, known_as("two"))
+    assert await alone(database, known_as("one")) == people[1]
+    assert await alone(database, known_as("two", "https://another.example")) == people[1]
+
+
+async def test_two_who_come_for_one_account_at_once_do_not_both_get_it(
+    database: Database, people: list[UUID]
+) -> None:
+    def known_as(subject: str) -> Work:
+        return lambda connection: user_of(connection, Identity(ISSUER, subject, "b@example.org", "b", "b"))
+
+    with pytest.raises(ProviderRefused):
+        await overtaken(database, known_as("one"), known_as("two"))
+
+
+@pytest.mark.parametrize("change", ["taken over", "promoted"])
+async def test_a_link_to_set_a_password_ends_when_the_account_becomes_another(
+    database: Database, people: list[UUID], change: str
 ) -> None:
     async with database.transaction() as connection:
         token = await make_reset_token(connection, people[1])
-    await alone(database, lambda connection: set_role(connection, people[1], "administrator"))
+    async with database.transaction() as connection:
+        if change == "promoted":
+            await set_role(connection, people[1], "administrator")
+        else:
+            await user_of(connection, Identity(ISSUER, "one", "b@example.org", "b", "b"))
     assert await alone(database, lambda connection: use_reset_token(connection, token)) is None
