@@ -11,6 +11,7 @@ from admin.callers import acts, caller
 from admin.cookies import (
     REFRESH_COOKIE,
     Headers,
+    check_site,
     clear_cookies,
     cookie,
     is_rest,
@@ -35,13 +36,16 @@ _STATUS = {TooManyAttempts: 429, CredentialsWrong: 400}  # HTTP, of what OAuth's
 
 class SigningIn(Parts):
     async def SignIn(self, request: pb.SignInRequest, context: Context) -> pb.Session:
+        check_site(context)
         tokens = await self._sign_in(request.email, request.password, context)
         return await _begun(tokens, context)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Context) -> pb.Session:
+        check_site(context)
         return await _begun(await self._refresh(request.refresh_token), context)
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Context) -> httpbody_pb2.HttpBody:
+        check_site(context)
         form = _form(request.body)
         try:
             match form.get("grant_type"):
