@@ -12,7 +12,16 @@ from store.database import Connection, Database
 from store.identities import Identity, user_of
 from store.members import add_member, remove_member, set_member_role
 from store.sessions import make_reset_token, use_reset_token
-from store.users import NewUser, add_user, delete_user, find_user, set_role
+from store.users import (
+    NewUser,
+    add_user,
+    delete_user,
+    drop_reset_token,
+    find_user,
+    password_of,
+    set_password,
+    set_role,
+)
 from tests.postgres import WAITS
 
 Work = Callable[[Connection], Awaitable[object]]
@@ -48,10 +57,16 @@ async def overtaken(database: Database, first: Work, second: Work) -> object:
     """What comes of the second, which begins before the first is committed."""
     async with database.transaction() as connection:
         await first(connection)
-        task = asyncio.create_task(alone(database, second))
-        while not task.done() and not await alone(database, _somebody_waits):
-            await asyncio.sleep(0.01)
+        task = await begun(database, second)
     return await task
+
+
+async def begun(database: Database, work: Work) -> asyncio.Task[object]:
+    """It has gone as far as it can: it waits for a lock, or is done."""
+    task = asyncio.create_task(alone(database, work))
+    while not task.done() and not await alone(database, _somebody_waits):
+        await asyncio.sleep(0.01)
+    return task
 
 
 async def _somebody_waits(connection: Connection) -> bool:
@@ -188,3 +203,22 @@ async def test_a_link_to_set_a_password_ends_when_the_account_becomes_another(
         else:
             await user_of(connection, Identity(ISSUER, "one", "b@example.org", "b", "b"))
     assert await alone(database, lambda connection: use_reset_token(connection, token)) is None
+
+
+async def test_a_link_that_is_used_while_it_ends_sets_no_password_and_stops_nobody(
+    database: Database, people: list[UUID]
+) -> None:
+    async def use(connection: Connection) -> None:
+        if await use_reset_token(connection, token):
+            await set_password(connection, people[1], "another hash")
+
+    async with database.transaction() as connection:
+        token = await make_reset_token(connection, people[1])
+    async with database.transaction() as connection:
+        await find_user(connection, people[1], lock=True)
+        task = await begun(database, use)
+        await drop_reset_token(
+            connection, people[1]
+        )  # two who wait for each other would be stopped by Postgres
+    await task
+    assert await alone(database, lambda connection: password_of(connection, people[1])) == "a hash"
