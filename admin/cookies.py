@@ -1,7 +1,8 @@
 """The cookies of those who have signed in with a browser.
 
 No script reads them (HttpOnly) and no other site's page sends them (SameSite=Strict). Browsers that know
-nothing of SameSite say at least where a call comes from, and it is refused if that is elsewhere.
+nothing of SameSite say at least where a call comes from, and it is refused if that is elsewhere: also one
+that would only set them, since whoever is led to another's account would act there.
 """
 
 from collections.abc import Iterator
@@ -40,9 +41,23 @@ def cookie(context: Context, name: str, *, from_anywhere: bool = False) -> str |
                 continue
             if found and found.value:
                 if not from_anywhere:
-                    _check_site(metadata_of(context))
+                    check_site(context)
                 return found.value
     return None
+
+
+def check_site(context: Context) -> None:
+    """Raises OtherSite if a browser says that a page of another site calls.
+
+    Browsers say Sec-Fetch-Site of a call over TLS or to localhost, and Origin of one that may write.
+    """
+    sent = metadata_of(context)
+    site, origin = sent.get("sec-fetch-site"), sent.get("origin")
+    if site in ("same-origin", "none") or (site is None and origin is None):
+        return
+    if site is None and origin and urlsplit(origin).netloc == sent.get("x-forwarded-host"):
+        return
+    raise OtherSite("a page of another site may not sign in, nor act with the cookie of somebody who has")
 
 
 def set_cookies(context: Context, tokens: Tokens) -> Headers:
@@ -74,13 +89,3 @@ def _headers(context: Context, values: dict[str, tuple[str, int]]) -> Iterator[t
             f"{name}={value}; Path={_PATHS[name]}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
             + _secure(context),
         )
-
-
-def _check_site(sent: dict[str, str]) -> None:
-    """Browsers say Sec-Fetch-Site of a call over TLS or to localhost, and Origin of one that may write."""
-    site, origin = sent.get("sec-fetch-site"), sent.get("origin")
-    if site in ("same-origin", "none") or (site is None and origin is None):
-        return
-    if site is None and origin and urlsplit(origin).netloc == sent.get("x-forwarded-host"):
-        return
-    raise OtherSite("a page of another site may not act with the cookie of somebody who has signed in")

@@ -16,6 +16,7 @@ from store.users import User, find_by_email, find_user, password_of, set_passwor
 
 LINKS_OF_ACCOUNT = Limit("links of an account", 3, 60 * 60)
 LINKS_FROM_ADDRESS = Limit("links from an address", 20, 60 * 60)
+_NOT_THEIRS = "the old password is not this account's"
 
 
 class Resetting(Parts):
@@ -28,9 +29,11 @@ class Resetting(Parts):
         async with self.database.transaction() as connection:
             hashed = await password_of(connection, me.user.id)
         if not await self.passwords.check(request.old_password, hashed):
-            raise PasswordWrong("the old password is not this account's")
+            raise PasswordWrong(_NOT_THEIRS)
         new_hash = await self.passwords.hash(new)
         async with self.database.transaction() as connection:
+            if await password_of(connection, me.user.id, lock=True) != hashed:  # it was set anew meanwhile
+                raise PasswordWrong(_NOT_THEIRS)
             await unlock(connection, me.user)
             await set_password(connection, me.user.id, new_hash)
             await end_sessions(connection, me.user.id, but=me.session_id)
@@ -58,7 +61,8 @@ class Resetting(Parts):
     ) -> pb.CreateResetLinkResponse:
         me = caller().user
         async with self.database.transaction() as connection:
-            user = await find_user(connection, fields.user_id(request.user_id))
+            # Locked: nobody is promoted between this check and the link.
+            user = await find_user(connection, fields.user_id(request.user_id), lock=True)
             # A link is as good as the account.
             if user.role == "owner" or (user.role == "administrator" and me.role != "owner"):
                 raise RoleInsufficient(NOT_ALLOWED)

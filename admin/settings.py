@@ -37,6 +37,6 @@ class Settings:
     mail_from: str | None = setting("ADMIN_MAIL_FROM", "whom mail is from, as mien@HOST", None)
     sign_up: str = setting(
         "ADMIN_SIGN_UP",
-        "who may sign up after the first, who is the owner: open, anybody; closed, nobody",
+        "who may sign up by password after the first, who is the owner: open, anybody; closed, nobody",
         "open",
     )

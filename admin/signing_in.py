@@ -8,7 +8,15 @@ from google.api import httpbody_pb2
 from multipart import MultipartError, parse_form_data
 
 from admin.callers import acts, caller
-from admin.cookies import REFRESH_COOKIE, Headers, clear_cookies, cookie, is_rest, set_cookies
+from admin.cookies import (
+    REFRESH_COOKIE,
+    Headers,
+    check_site,
+    clear_cookies,
+    cookie,
+    is_rest,
+    set_cookies,
+)
 from admin.parts import Parts
 from mien.v1 import account_pb2 as pb
 from serving.faults import CredentialsWrong, Fault, TooManyAttempts
@@ -28,13 +36,16 @@ _STATUS = {TooManyAttempts: 429, CredentialsWrong: 400}  # HTTP, of what OAuth's
 
 class SigningIn(Parts):
     async def SignIn(self, request: pb.SignInRequest, context: Context) -> pb.Session:
+        check_site(context)
         tokens = await self._sign_in(request.email, request.password, context)
         return await _begun(tokens, context)
 
     async def RefreshSession(self, request: pb.RefreshSessionRequest, context: Context) -> pb.Session:
+        check_site(context)
         return await _begun(await self._refresh(request.refresh_token), context)
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Context) -> httpbody_pb2.HttpBody:
+        check_site(context)
         form = _form(request.body)
         try:
             match form.get("grant_type"):
@@ -86,13 +97,19 @@ class SigningIn(Parts):
             user = await find_by_email(connection, email.replace("\0", ""))
             hashed = await password_of(connection, user.id) if user else None
         if not await self.passwords.check(password, hashed) or user is None:
-            self.attempts.note("session.refused", "CREDENTIALS_WRONG", origin(context))
-            raise CredentialsWrong(_WRONG)
-        acts(user.id, context)
+            raise self._wrong(context)
         async with self.database.transaction() as connection:
+            # Who has set another password meanwhile has ended all sessions: none begins by the old one.
+            if await password_of(connection, user.id, lock=True) != hashed:
+                raise self._wrong(context)
+            acts(user.id, context)
             await forgive(connection, OF_ACCOUNT, account, all_of_them=True)
             await forgive(connection, FROM_ADDRESS, address, all_of_them=False)
             return await begin_session(connection, user.id)
+
+    def _wrong(self, context: Context) -> CredentialsWrong:
+        self.attempts.note("session.refused", "CREDENTIALS_WRONG", origin(context))
+        return CredentialsWrong(_WRONG)
 
     async def _refresh(self, token: str) -> Tokens:
         async with self.database.transaction() as connection:

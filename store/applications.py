@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import class_row
 
-from serving.faults import ApplicationNotFound, NameTaken
+from serving.faults import ApplicationNotFound, NameTaken, SignInRequired
 from store.application_services import delete_service
 from store.audit import Event, record
 from store.database import Connection
@@ -49,13 +49,16 @@ async def find_application(connection: Connection, app_id: UUID, user_id: UUID) 
 
 
 async def add_application(connection: Connection, name: str, owner: UUID) -> UUID:
-    """Raises NameTaken."""
+    """Raises NameTaken; SignInRequired, if the owner has just been deleted."""
     app_id = uuid4()
     try:
         await connection.execute("INSERT INTO applications (id, name) VALUES (%s, %s)", (app_id, name))
     except psycopg.errors.UniqueViolation:
         raise _taken(name) from None
-    await connection.execute("INSERT INTO members VALUES (%s, %s, 'owner')", (app_id, owner))
+    try:
+        await connection.execute("INSERT INTO members VALUES (%s, %s, 'owner')", (app_id, owner))
+    except psycopg.errors.ForeignKeyViolation:
+        raise SignInRequired("this account was deleted; sign in to another") from None
     await record(connection, Event("application.created", app_id))
     return app_id
 

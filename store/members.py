@@ -6,10 +6,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from serving.faults import MemberExists, UserNotFound
+from serving.faults import MemberExists, RoleInsufficient, UserNotFound
 from store.audit import Event, record
 from store.database import Connection
-from store.users import OWNERS, Role
+from store.users import Role, lock_owners
 
 
 class Member(NamedTuple):
@@ -47,6 +47,7 @@ async def find_member(connection: Connection, app_id: UUID, user_id: UUID) -> Me
 async def add_member(connection: Connection, app_id: UUID, user_id: UUID, role: Role) -> Member:
     """A new owner makes an administrator of the one before. Raises MemberExists."""
     if role == "owner":
+        await lock_owners(connection)
         await _demote_owner(connection, app_id)
     try:
         await connection.execute("INSERT INTO members VALUES (%s, %s, %s)", (app_id, user_id, role))
@@ -59,19 +60,22 @@ async def add_member(connection: Connection, app_id: UUID, user_id: UUID, role: 
 async def set_member_role(connection: Connection, app_id: UUID, user_id: UUID, role: Role) -> Member:
     """Of one who is not the owner. A new owner makes an administrator of the one before.
 
-    Raises UserNotFound.
+    Raises UserNotFound; RoleInsufficient, if this one is the owner.
     """
+    await _lock_another(connection, app_id, user_id)
     if role == "owner":
         await _demote_owner(connection, app_id)
     await connection.execute(
-        "UPDATE members SET role = %s WHERE application_id = %s AND user_id = %s", (role, app_id, user_id)
+        "UPDATE members SET role = %s WHERE application_id = %s AND user_id = %s AND role <> 'owner'",
+        (role, app_id, user_id),
     )
     await record(connection, Event("member.changed", app_id, (), {"user": str(user_id), "role": role}))
     return await find_member(connection, app_id, user_id)
 
 
 async def remove_member(connection: Connection, app_id: UUID, user_id: UUID) -> None:
-    """One who is not the owner."""
+    """One who is not the owner. Raises UserNotFound; RoleInsufficient, if this one is the owner."""
+    await _lock_another(connection, app_id, user_id)
     await connection.execute(
         "DELETE FROM members WHERE application_id = %s AND user_id = %s AND role <> 'owner'",
         (app_id, user_id),
@@ -79,8 +83,14 @@ async def remove_member(connection: Connection, app_id: UUID, user_id: UUID) -> 
     await record(connection, Event("member.removed", app_id, (), {"user": str(user_id)}))
 
 
+async def _lock_another(connection: Connection, app_id: UUID, user_id: UUID) -> None:
+    """Until the transaction ends this one is a member, and not the owner. Raises as set_member_role."""
+    await lock_owners(connection)
+    if (await find_member(connection, app_id, user_id)).role == "owner":
+        raise RoleInsufficient("this is the owner of the application: make somebody else the owner first")
+
+
 async def _demote_owner(connection: Connection, app_id: UUID) -> None:
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
     await connection.execute(
         "UPDATE members SET role = 'administrator' WHERE application_id = %s AND role = 'owner'", (app_id,)
     )

@@ -121,6 +121,11 @@ async def make_reset_token(connection: Connection, user_id: UUID) -> str:
 
 async def use_reset_token(connection: Connection, token: str) -> UUID | None:
     """The user whose it was; None if it is good no more."""
+    # The user first, as everybody locks both: or two who wait for each other would be stopped.
+    await connection.execute(
+        "SELECT 1 FROM users WHERE id = (SELECT user_id FROM reset_tokens WHERE hash = %s) FOR UPDATE",
+        (hash_of(token),),
+    )
     cursor = await connection.execute(
         "DELETE FROM reset_tokens WHERE hash = %s AND expires_at > now() RETURNING user_id", (hash_of(token),)
     )

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.rows import class_row
 
-from serving.faults import EmailTaken, UserNotFound
+from serving.faults import EmailTaken, RoleInsufficient, UserNotFound
 from store.audit import Event, record
 from store.database import Connection
 
@@ -16,6 +16,7 @@ ROLES: tuple[Role, ...] = get_args(Role)  # the highest first
 # Of the advisory lock under which owners change: two at once must not both be the first, and an application
 # must not pass to somebody who is just being deleted.
 OWNERS = 0x6F776E72
+_STAYS = "this is the owner of the installation: make somebody else the owner first"
 SUGGESTIONS = 20  # e-mails, at most
 
 
@@ -41,6 +42,8 @@ class NewUser(NamedTuple):
 
 _COLUMNS = "id, email, first_name, last_name, role"
 _SELECT = f"SELECT {_COLUMNS} FROM users"
+# Until the transaction ends nobody else changes or deletes the user, or makes what refers to them.
+_LOCK = " FOR UPDATE"
 
 
 async def anybody(connection: Connection) -> bool:
@@ -50,7 +53,7 @@ async def anybody(connection: Connection) -> bool:
 
 async def add_user(connection: Connection, new: NewUser, role: Role = "user") -> User:
     """The first one is the owner, whatever the role. Raises EmailTaken."""
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
+    await lock_owners(connection)
     if not await anybody(connection):
         role = "owner"
     user = User(uuid4(), new.email, new.first_name, new.last_name, role)
@@ -65,23 +68,30 @@ async def add_user(connection: Connection, new: NewUser, role: Role = "user") ->
     return user
 
 
-async def find_user(connection: Connection, user_id: UUID) -> User:
-    """Raises UserNotFound."""
+async def lock_owners(connection: Connection) -> None:
+    """Until the transaction ends nobody else becomes an owner, or is one no more. Before a user's lock."""
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
+
+
+async def find_user(connection: Connection, user_id: UUID, *, lock: bool = False) -> User:
+    """With `lock`, nobody else changes them until the transaction ends. Raises UserNotFound."""
     cursor = connection.cursor(row_factory=class_row(User))
-    await cursor.execute(f"{_SELECT} WHERE id = %s", (user_id,))
+    await cursor.execute(f"{_SELECT} WHERE id = %s{_LOCK if lock else ''}", (user_id,))
     return await cursor.fetchone() or _nobody(str(user_id))
 
 
-async def find_by_email(connection: Connection, email: str) -> User | None:
-    """The user of an e-mail in any letter case."""
+async def find_by_email(connection: Connection, email: str, *, lock: bool = False) -> User | None:
+    """The user of an e-mail in any letter case. With `lock`, as find_user."""
     cursor = connection.cursor(row_factory=class_row(User))
-    await cursor.execute(f"{_SELECT} WHERE folded = %s", (email.casefold(),))
+    await cursor.execute(f"{_SELECT} WHERE folded = %s{_LOCK if lock else ''}", (email.casefold(),))
     return await cursor.fetchone()
 
 
-async def password_of(connection: Connection, user_id: UUID) -> str | None:
-    """As argon2id has it; None if there is none."""
-    cursor = await connection.execute("SELECT password FROM users WHERE id = %s", (user_id,))
+async def password_of(connection: Connection, user_id: UUID, *, lock: bool = False) -> str | None:
+    """As argon2id has it; None if there is none. With `lock`, as find_user."""
+    cursor = await connection.execute(
+        f"SELECT password FROM users WHERE id = %s{_LOCK if lock else ''}", (user_id,)
+    )
     row = await cursor.fetchone()
     return row[0] if row else None
 
@@ -118,22 +128,43 @@ async def rename_user(connection: Connection, user_id: UUID, first_name: str, la
 
 
 async def set_role(connection: Connection, user_id: UUID, role: Role) -> User:
-    """A new owner makes an administrator of the one before. Raises UserNotFound."""
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
+    """A new owner makes an administrator of the one before; who is the owner may be made it again.
+
+    A link to set a password ends: whoever made it might not have made one for this role. Raises UserNotFound;
+    RoleInsufficient, if the owner were to be something else.
+    """
+    await lock_owners(connection)
+    user = await find_user(connection, user_id)
+    if user.role == role == "owner":
+        return user
+    if user.role == "owner":
+        raise RoleInsufficient(_STAYS)
     if role == "owner":
         await connection.execute("UPDATE users SET role = 'administrator' WHERE role = 'owner'")
-    await record(connection, Event("user.changed", user_id, (), {"role": role}))
     cursor = connection.cursor(row_factory=class_row(User))
-    await cursor.execute(f"UPDATE users SET role = %s WHERE id = %s RETURNING {_COLUMNS}", (role, user_id))
-    return await cursor.fetchone() or _nobody(str(user_id))
+    await cursor.execute(
+        f"UPDATE users SET role = %s WHERE id = %s AND role <> 'owner' RETURNING {_COLUMNS}", (role, user_id)
+    )
+    changed = await cursor.fetchone() or _nobody(str(user_id))
+    await drop_reset_token(connection, user_id)
+    await record(connection, Event("user.changed", user_id, (), {"role": role}))
+    return changed
+
+
+async def drop_reset_token(connection: Connection, user_id: UUID) -> None:
+    """Whoever has a link to set the password of this one sets it no more."""
+    await connection.execute("DELETE FROM reset_tokens WHERE user_id = %s", (user_id,))
 
 
 async def delete_user(connection: Connection, user_id: UUID, heir: UUID | None) -> None:
     """The applications that this one owns pass to the heir; with None, to the owner of the installation.
 
-    The owner of the installation stays.
+    The owner of the installation stays. Raises UserNotFound, RoleInsufficient.
     """
-    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (OWNERS,))
+    await lock_owners(connection)
+    # Whoever is just making an application for this one is waited for: it must pass to somebody too.
+    if (await find_user(connection, user_id, lock=True)).role == "owner":
+        raise RoleInsufficient(_STAYS)
     await connection.execute(
         """
         INSERT INTO members (application_id, user_id, role)

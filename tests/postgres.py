@@ -26,6 +26,9 @@ from store.migrations import migrate
 
 PATIENCE = 20.0  # seconds
 
+# A row for each connection to a database that waits for a lock.
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
 
 class Server:
     """A supervised Postgres: one that is killed starts again by itself."""

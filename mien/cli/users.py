@@ -16,7 +16,7 @@ from admin.passwords import HASHER
 from admin.resetting import unlock
 from mien.cli.plainly import CommandError
 from mien.cli.services import in_database
-from serving.faults import ArgumentInvalid, EmailTaken
+from serving.faults import ArgumentInvalid, EmailTaken, RoleInsufficient
 from store.database import Connection
 from store.sessions import end_sessions, make_reset_token
 from store.users import ROLES, NewUser, Role, User, add_user, find_by_email, list_users, set_role
@@ -72,9 +72,10 @@ def give_role(email: str, role: str, data: Path | None) -> None:
 
     async def change(connection: Connection) -> User:
         user = await _found(connection, email)
-        if user.role == "owner" and wanted != "owner":
-            raise CommandError("there has to be an owner: make somebody else the owner instead")
-        return await set_role(connection, user.id, wanted)
+        try:
+            return await set_role(connection, user.id, wanted)
+        except RoleInsufficient:
+            raise CommandError("there has to be an owner: make somebody else the owner instead") from None
 
     print(f"{email} is now {_in_store(data, change).role}")
 

@@ -3,7 +3,8 @@
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -21,7 +22,7 @@ from tests.classifier.conftest import running
 from tests.gateway.conftest import LOCAL
 from tests.gateway.conftest import running as running_envoy
 from tests.plain import NO_TLS
-from tests.postgres import Server, free_port, new_database
+from tests.postgres import WAITS, Server, free_port, new_database
 
 PASSWORD = "correct horse"
 HASHED = HASHER.hash(PASSWORD)
@@ -76,6 +77,16 @@ class Admin(NamedTuple):
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
+
+    def during(self, statement: str, values: tuple[object, ...], call: Callable[[], Any]) -> Any:
+        """What comes of a call that begins before a change is committed."""
+        with ThreadPoolExecutor(1) as thread, psycopg.connect(self.database_url) as connection:
+            connection.execute(statement, values)
+            answer = thread.submit(call)
+            while not answer.done() and not self.sql(WAITS):
+                time.sleep(0.01)
+            connection.commit()
+            return answer.result()
 
     def application(self, owner: Person, boss: Person) -> str:
         """A new application, made by an administrator, who hands it over."""

@@ -111,6 +111,19 @@ def test_an_account_of_the_same_e_mail_is_theirs_and_whoever_made_it_is_out(
     assert site.sign_in(squatter.email, PASSWORD).status_code == 401
 
 
+def test_an_account_that_somebody_has_there_is_nobody_else_s_of_the_same_e_mail(
+    site: Admin, provider: ProviderServer
+) -> None:
+    with browser() as client, browser() as other:
+        signed_in(site, client)
+        provider.claims = {"sub": "2"}
+        status, code, message = refused(signed_in(site, other))
+        assert (status, code) == (401, 0)
+        assert "another" in message
+        assert "userId" not in me(site, other)
+        assert me(site, client)["email"] == "ada@provider.example"
+
+
 OTHER = ECKey.generate_key("P-256", {"kid": "first", "alg": "ES256"})
 LIES: dict[str, dict[str, Any]] = {
     "issuer": {"iss": "https://elsewhere.example"},

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from admin.passwords import THREADS, WAITING, Passwords
+from admin.passwords import HASHER, THREADS, WAITING, Passwords
 from serving.faults import Overloaded
 from tests.admin.conftest import HASHED, PASSWORD, Admin, Person
 from tests.admin.test_accounts import refused
@@ -64,6 +64,36 @@ def test_without_a_mail_server_forgotten_passwords_are_not_mended_by_mail(
 ) -> None:
     told = refused(admin.call("POST", "/user/forgot-password", json={"email": nobody.email}))
     assert told[:2] == (500, 29)
+
+
+SET_ANEW = "UPDATE users SET password = %s WHERE id = %s"
+
+
+def test_a_password_that_is_just_set_anew_keeps_out_who_comes_with_the_old_one(
+    admin: Admin, nobody: Person
+) -> None:
+    values = (HASHER.hash(NEW), nobody.id)
+    answer = admin.during(SET_ANEW, values, lambda: admin.sign_in(nobody.email))
+    assert refused(answer)[:2] == (401, 0)
+    assert len(admin.sql("SELECT 1 FROM sessions WHERE user_id = %s", nobody.id)) == 1  # that it had
+    assert admin.sign_in(nobody.email, NEW).status_code == 200
+
+
+def test_a_password_that_is_just_set_anew_is_not_changed_by_who_knows_the_old_one(
+    admin: Admin, nobody: Person
+) -> None:
+    values = (HASHER.hash(NEW), nobody.id)
+    answer = admin.during(SET_ANEW, values, lambda: change(admin, nobody, PASSWORD, "another one"))
+    assert refused(answer)[:2] == (400, 18)
+    assert admin.sign_in(nobody.email, NEW).status_code == 200
+
+
+def test_nobody_gets_a_link_for_whoever_is_just_put_above(admin: Admin, boss: Person, nobody: Person) -> None:
+    promoted = "UPDATE users SET role = 'administrator' WHERE id = %s"
+    answer = admin.during(
+        promoted, (nobody.id,), lambda: admin.call("POST", f"/user/{nobody.id}/reset-link", boss, json={})
+    )
+    assert refused(answer)[:2] == (400, 9)
 
 
 async def test_the_event_loop_goes_on_while_passwords_are_hashed() -> None:

@@ -1,6 +1,7 @@
 """Sessions: tokens, cookies, refresh, sign-out, and what slows down who guesses."""
 
 import base64
+import json
 
 import grpc
 import httpx
@@ -130,6 +131,39 @@ def test_a_page_of_another_site_cannot_use_the_cookie(admin: Admin, nobody: Pers
     # A token that a page has to put there by itself is no cookie: no other site's page knows it.
     evil = {"origin": "https://evil.example", **nobody.bearer}
     assert admin.call("GET", "/user/me", headers=evil).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["form", "parts", "json", "text", "refresh", "refresh by form"])
+def test_a_page_of_another_site_signs_nobody_in(admin: Admin, nobody: Person, kind: str) -> None:
+    """A browser takes the cookies of what another site's form is answered, and would act as its author."""
+    refresh = admin.sign_in(nobody.email).json()["refreshToken"]
+    form = {"grant_type": "password", "username": nobody.email, "password": PASSWORD}
+    body = {"email": nobody.email, "password": PASSWORD}
+    path, sent = {
+        "form": ("/oauth/token", {"data": form}),
+        "parts": ("/oauth/token", {"files": {key: (None, value) for key, value in form.items()}}),
+        "json": ("/session", {"json": body}),
+        "text": ("/session", {"content": json.dumps(body), "headers": {"content-type": "text/plain"}}),
+        "refresh": ("/session/refresh", {"json": {"refreshToken": refresh}}),
+        "refresh by form": (
+            "/oauth/token",
+            {"data": {"grant_type": "refresh_token", "refresh_token": refresh}},
+        ),
+    }[kind]
+    headers = sent.pop("headers", {})
+    for elsewhere in (
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ):
+        answer = admin.call("POST", path, headers=headers | elsewhere, **sent)
+        assert not cookies(answer), elsewhere
+        assert refused(answer)[:2] == (403, 1), elsewhere
+    ours = {"sec-fetch-site": "same-origin", "origin": admin.url}
+    answer = admin.call("POST", path, headers=headers | ours, **sent)
+    assert answer.status_code == 200
+    assert len(cookies(answer)) == 2
 
 
 def test_a_wrong_password_and_an_unknown_e_mail_are_told_the_same(admin: Admin, nobody: Person) -> None:

@@ -28,6 +28,7 @@ def test_the_first_owner_and_the_way_back_in(database_url: str) -> None:
     token = users(database_url, "reset", "ada@example.org").stdout.strip()
     assert len(token) == 43
     assert users(database_url, "role", "eve@example.org", "owner").stdout == "eve@example.org is now owner\n"
+    assert users(database_url, "role", "eve@example.org", "owner").stdout == "eve@example.org is now owner\n"
     assert "there has to be an owner" in users(database_url, "role", "eve@example.org", "user").stderr
     assert "no account has the e-mail" in users(database_url, "reset", "nobody@example.org").stderr
     listed = json.loads(users(database_url, "list", "--json").stdout)
