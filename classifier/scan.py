@@ -7,10 +7,10 @@ import faiss
 import numpy as np
 
 from classifier.blocks import Floats, Rows
+from classifier.product import product, rows_at_once
 
 FEW = 3  # probes, up to which reading the rows again for each is quicker than multiplying them together
 TOGETHER = 16  # probes multiplied at once: bounds the memory of a search, whatever the image shows
-_CHUNK = 1 << 18  # numbers of the rows multiplied at once: they stay in the cache of a core
 
 
 def best(arrays: Sequence[Floats], probes: Floats, most: int) -> list[tuple[Rows, Floats]]:
@@ -41,14 +41,14 @@ def _read(arrays: Sequence[Floats], probe: Floats, most: int) -> tuple[Rows, Flo
 def _multiplied(arrays: Sequence[Floats], probes: Floats, most: int) -> list[tuple[Rows, Floats]]:
     """A row counts only if it beats what is `most`-th best so far: soon that are few."""
     columns = np.ascontiguousarray(probes.T)
-    rows = max(1, _CHUNK // len(columns))
+    rows = rows_at_once(len(columns))
     buffer = np.empty((rows, len(probes)), np.float32)
     best_ = _Best(len(probes), most)
     start = 0
     for array in arrays:
         for low in range(0, len(array), rows):
             chunk = array[low : low + rows]
-            best_.meet(np.dot(chunk, columns, out=buffer[: len(chunk)]), start + low)
+            best_.meet(product(chunk, columns, buffer[: len(chunk)]), start + low)
         start += len(array)
     return best_.of_each()
 

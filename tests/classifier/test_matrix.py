@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier import blocks, scan
+from classifier import blocks, product, scan
 from classifier.matrix import Floats, Hit, Matrix
 from store.loading import Faces
 
@@ -97,7 +97,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that few faces fill several, and are multiplied in several chunks."""
     monkeypatch.setattr(blocks, "FIRST", 4)
     monkeypatch.setattr(blocks, "LARGEST", 16)
-    monkeypatch.setattr(scan, "_CHUNK", 5 * DIMENSION)
+    monkeypatch.setattr(product, "_CHUNK", 5 * DIMENSION)
 
 
 def change(matrix: Matrix, model: Model, verb: str, what: object, lot: random.Random) -> None:
