@@ -4,7 +4,8 @@
                     [galleries] [large] [enrolment] [feed] [hostile]
 
 Each part measures in turns with its own limit, prints ratios and writes them into bench/results. Half an hour
-in all; other work on the machine makes it worth less.
+in all; other work on the machine makes it worth less. `bench.million` and `bench.endurance`, which takes an
+hour, are run by themselves.
 """
 
 import subprocess

@@ -4,7 +4,7 @@ import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
+END_STREAM, END_HEADERS = 1, 4
 CANCEL = struct.pack(">I", 8)
 HELLO = PREFACE + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0))  # settings of none
 

@@ -116,7 +116,7 @@ def attackers(
 
 def _name(process: psutil.Process) -> str:
     words = process.cmdline()
-    for name in ("envoy", "classifier", "embedder", "postgres"):
+    for name in ("envoy", "classifier", "embedder", "admin", "postgres"):
         if any(word.endswith((f"/{name}",)) or word == name for word in words):
             return name
     return "mien"

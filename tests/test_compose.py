@@ -14,6 +14,7 @@ from compose_spec.models import ComposeSpecification, Service
 import admin.settings
 import classifier.settings
 import embedder.settings
+import mien.launcher.settings
 import store.settings
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,7 @@ SETTINGS = {
     "classifier": classifier.settings.Settings,
     "admin": admin.settings.Settings,
     "migrate": store.settings.Settings,
+    "envoy": mien.launcher.settings.Settings,
 }
 
 

@@ -10,11 +10,12 @@ from uuid import UUID
 
 import psycopg
 
+from mien.cli.database import in_database
 from mien.cli.plainly import CommandError
-from mien.cli.services import in_database
 from store.audit import ACTIONS, Event, record_sync
 from store.chain import Head, Link, Verified, read, seal_all
 from store.chain import verify as verified
+from store.services import FULL_NAME
 
 
 def show(
@@ -26,7 +27,7 @@ def show(
     where = {
         "action = %(action)s": action,
         "(%(about)s IN (id, object_id, actor_id, service_id) OR subjects @> ARRAY[%(about)s::uuid])": about,
-        "service_id = (SELECT id FROM services WHERE name = %(service)s)": service,
+        f"service_id IN (SELECT id FROM services WHERE {FULL_NAME} = %(service)s)": service,
     }
     clauses = [clause for clause, value in where.items() if value is not None] or ["true"]
     parameters = {"action": action, "about": about, "service": service}

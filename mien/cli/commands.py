@@ -74,7 +74,7 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Run the whole mesh on this machine: Postgres, embedders, classifiers, Envoy. Ctrl-C stops it.
+    """Run the whole mesh on this machine: Postgres, embedders, classifiers, admin, Envoy. Ctrl-C stops it.
 
     Other machines get in with TLS alone, and if --host says so. What dies is started again. With
     DATABASE_URL set, that Postgres is used and none is started.

@@ -15,10 +15,10 @@ from rich.table import Table
 from embedder.fetching.cache import default_cache
 from embedder.pack import DEFAULT, read_pack
 from embedder.samples import photographs
+from mien.cli.database import in_database
 from mien.cli.models import bars, pull_pack
 from mien.cli.pictures import annotate
 from mien.cli.plainly import CommandError
-from mien.cli.services import in_database
 from mien.launcher.folder import Folder
 from mien.launcher.mesh import Mesh, Plan
 from mien.v1 import face_pb2, gallery_pb2, recognition_pb2
@@ -63,7 +63,7 @@ def run_demo(output: Path) -> None:
     folder = Folder(output / "mesh")
     with folder.held():
         shutil.rmtree(folder.postgres, ignore_errors=True)
-        console.print("Starting Postgres, an embedder, a classifier and Envoy ...")
+        console.print("Starting the mesh: Postgres, an embedder, a classifier, admin, Envoy ...")
         key, verdicts = asyncio.run(_in_a_mesh(folder, photos))
     console.print(_table(verdicts))
     for verdict in verdicts:

@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import psycopg
 
+from mien.cli.database import in_database
 from mien.cli.plainly import CommandError
-from mien.cli.services import in_database
+from mien.cli.table import show_table
 from store.homes import want_of
 from store.rebuilding import Named, list_galleries
 from store.revisions import Place
@@ -19,14 +20,13 @@ def show(data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([each._asdict() for each in galleries], indent=1, default=str))
         return
-    table = [("service", "revision", "faces", "model", "searched in", "gallery")]
-    table += [
-        (each.name, str(each.revision), str(each.faces), each.model or "", _where(each), str(each.id))
-        for each in galleries
-    ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    show_table(
+        ("service", "revision", "faces", "model", "searched in", "gallery"),
+        [
+            (each.name, str(each.revision), str(each.faces), each.model or "", _where(each), str(each.id))
+            for each in galleries
+        ],
+    )
 
 
 def scrub_all(data: Path | None) -> None:

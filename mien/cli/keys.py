@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from rich.console import Console
-from rich.table import Table
 
-from mien.cli.services import expect_mesh, in_database
+from mien.cli.database import in_database
+from mien.cli.table import show_table
 from store.keys import Limits, Listed, create_key, list_keys, rename_key, revoke_key
 from store.services import Service, service_named
 
@@ -40,13 +39,16 @@ def show(service: str, data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_told(each) for each in keys], indent=1))
         return
-    table = Table("name", "scopes", "limits", "expires", "last used", "id", box=None)
-    for key in keys:
-        table.add_row(
-            *(key.name, ", ".join(key.scopes), _limits(key)),
-            *(_time(key.expires_at, "never"), _time(key.last_used_at, "never"), str(key.id)),
-        )
-    Console().print(table)
+    show_table(
+        ("name", "scopes", "limits", "expires", "last used", "id"),
+        [
+            (
+                *(each.name, ", ".join(each.scopes), _limits(each)),
+                *(_time(each.expires_at, "never"), _time(each.last_used_at, "never"), str(each.id)),
+            )
+            for each in keys
+        ],
+    )
 
 
 def rename(service: str, key: str, name: str, data: Path | None) -> None:
@@ -59,7 +61,6 @@ def revoke(service: str, key: str, data: Path | None) -> None:
 
 def _of(name: str, data: Path | None, work: Callable[[psycopg.Connection[Any], Service], T]) -> T:
     """What `work` returns of the service of this name."""
-    expect_mesh(data)
     return in_database(data, lambda connection: work(connection, service_named(connection, name)))
 
 

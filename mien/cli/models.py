@@ -136,7 +136,7 @@ def _accept(pack: Pack, accepting: bool) -> None:
 
 
 def _warn_of_others(pack: Pack, data: Path | None) -> None:
-    from mien.cli.services import in_database
+    from mien.cli.database import in_database
     from store.services import enrolled_otherwise
 
     others = in_database(data, lambda connection: enrolled_otherwise(connection, pack.name))

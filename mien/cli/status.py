@@ -7,6 +7,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from mien.cli.plainly import CommandError
+from mien.cli.table import show_table
 from mien.launcher.folder import Folder, default_folder
 from serving.probe import is_serving
 
@@ -27,10 +28,7 @@ def show_status(data: Path | None) -> None:
     if state is None:
         raise CommandError(f"no mesh is running in {folder.path}; name its folder with --data")
     rows = [_database(state["database_url"]), *(_process(state, name) for name in state["metrics"])]
-    table = [Row(*Row._fields), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    show_table(Row._fields, rows)
     if silent := [row.process for row in rows if row.health != "serving"]:
         raise CommandError(f"not serving: {', '.join(silent)}")
 

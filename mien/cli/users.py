@@ -14,8 +14,9 @@ from psycopg.conninfo import make_conninfo
 from admin import fields
 from admin.passwords import HASHER
 from admin.resetting import unlock
+from mien.cli.database import in_database
 from mien.cli.plainly import CommandError
-from mien.cli.services import in_database
+from mien.cli.table import show_table
 from serving.faults import ArgumentInvalid, EmailTaken, RoleInsufficient
 from store.database import Connection
 from store.sessions import end_sessions, make_reset_token
@@ -39,7 +40,7 @@ def create(email: str, first_name: str, last_name: str, role: str, data: Path | 
         return await set_role(connection, user.id, wanted) if user.role != "owner" else user
 
     try:
-        user = _in_store(data, make)
+        user = _in_store(data, make, make=True)
     except EmailTaken as error:
         raise CommandError(str(error)) from None
     print(f"{user.email} is there, as {user.role}")
@@ -50,11 +51,10 @@ def show(data: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps([each._asdict() for each in users], indent=1, default=str))
         return
-    table = [("e-mail", "name", "role", "id")]
-    table += [(each.email, f"{each.first_name} {each.last_name}", each.role, str(each.id)) for each in users]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    show_table(
+        ("e-mail", "name", "role", "id"),
+        [(each.email, f"{each.first_name} {each.last_name}", each.role, str(each.id)) for each in users],
+    )
 
 
 def reset(email: str, data: Path | None) -> None:
@@ -101,12 +101,12 @@ def _password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
-def _in_store(data: Path | None, work: Callable[[Connection], Awaitable[T]]) -> T:
+def _in_store(data: Path | None, work: Callable[[Connection], Awaitable[T]], *, make: bool = False) -> T:
     def go(connection: psycopg.Connection[Any]) -> T:
         url = make_conninfo(connection.info.dsn, password=connection.info.password)
         return asyncio.run(_transaction(url, work))
 
-    return in_database(data, go)
+    return in_database(data, go, make=make)
 
 
 async def _transaction(url: str, work: Callable[[Connection], Awaitable[T]]) -> T:

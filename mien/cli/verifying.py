@@ -10,8 +10,8 @@ import grpc
 import psycopg
 from grpc_status import rpc_status
 
+from mien.cli.database import in_database
 from mien.cli.plainly import CommandError
-from mien.cli.services import in_database
 from mien.launcher.folder import Folder, default_folder
 from mien.launcher.gateway import Address
 from mien.v1.gallery_pb2 import HOME_DATABASE, HOME_MEMORY, GetGalleryStateRequest, GetGalleryStateResponse

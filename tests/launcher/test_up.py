@@ -131,10 +131,21 @@ def test_services_are_made_and_listed_while_no_mesh_runs(data: Path) -> None:
     twice = mien("services", "create", "stopped", "--type", "detection", *told)
     assert twice.returncode == 1
     assert "choose another name" in twice.stderr
+    unknown = mien("users", "reset", "nobody@example.org", *told)
+    assert unknown.returncode == 1
+    assert "no account has the e-mail nobody@example.org" in unknown.stderr
     left = [
         each for each in psutil.process_iter(["cmdline"]) if str(data) in " ".join(each.info["cmdline"] or [])
     ]
     assert left == []
+
+
+@pytest.mark.parametrize("words", [("galleries", "list"), ("users", "list"), ("keys", "list", "friends")])
+def test_a_folder_that_is_misspelt_becomes_no_mesh(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = mien(*words, "--data", str(tmp_path / "misspelt"), DATABASE_URL="postgresql://nowhere")
+    assert done.returncode == 1
+    assert "there is no mesh in" in done.stderr
+    assert not (tmp_path / "misspelt" / "postgres").exists()
 
 
 def test_a_launcher_that_is_killed_leaves_no_process_and_the_next_one_starts(data: Path) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from mien.cli.services import connected
+from mien.cli.database import connected
 from serving.faults import FaceNotFound, SubjectNotFound
 from store.additions import Additions, NewFace
 from store.audit import Actor
